@@ -1,0 +1,127 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// The house rules of the compiler, stated once for every target.
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+/// One target of a ring. Rings point inwards only: App → Edges → Features → Cluster and Storage → Core.
+func ring(
+    _ folder: String, _ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []
+) -> Target {
+    .target(
+        name: name, dependencies: dependencies, path: "Sources/\(folder)/\(name)", resources: resources,
+        swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, path: "Tests/\(name)", swiftSettings: settings)
+}
+
+let nio: [Target.Dependency] = [
+    .product(name: "NIOCore", package: "swift-nio"),
+    .product(name: "NIOPosix", package: "swift-nio"),
+]
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+
+let package = Package(
+    name: "martlet",
+    platforms: [.macOS(.v15)],
+    products: [.executable(name: "martlet", targets: ["martlet"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["YAML"]),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+    ],
+    targets: [
+        // Core: vocabulary and byte-level codecs. No I/O.
+        ring("Core", "MartletCore"),
+        ring("Core", "MartletWire", ["MartletCore", .product(name: "NIOCore", package: "swift-nio")]),
+
+        // Storage: the database port and the event log, with their engines.
+        ring(
+            "Storage", "MartletSQL",
+            [
+                "MartletCore", logging,
+                .product(name: "GRDB", package: "GRDB.swift"), .product(name: "GRDBSQLite", package: "GRDB.swift"),
+            ]),
+        ring(
+            "Storage", "MartletLog",
+            ["MartletCore", "MartletSQL", logging, .product(name: "GRDBSQLite", package: "GRDB.swift")]),
+
+        // Cluster: ports between nodes, with their in-process adapters.
+        ring("Cluster", "MartletBus", ["MartletCore", logging]),
+
+        // Features: they never import one another.
+        ring(
+            "Features", "MartletAccounts",
+            [
+                "MartletCore", "MartletSQL", "MartletLog", logging,
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "CryptoExtras", package: "swift-crypto"),
+                .product(name: "JWTKit", package: "jwt-kit"),
+            ]),
+        ring("Features", "MartletSocial", ["MartletCore", "MartletSQL", "MartletLog", logging]),
+        ring("Features", "MartletMessaging", ["MartletCore", "MartletWire", "MartletSQL", "MartletLog", "MartletBus", logging]),
+
+        // Edges: what listens.
+        ring(
+            "Edges", "MartletGateway",
+            [
+                "MartletCore", "MartletWire", "MartletLog", "MartletBus", "MartletMessaging", logging, lifecycle,
+                .product(name: "DequeModule", package: "swift-collections"),
+            ] + nio),
+        ring(
+            "Edges", "MartletAPI",
+            [
+                "MartletCore", "MartletWire", "MartletBus", "MartletAccounts", "MartletSocial", "MartletMessaging", logging,
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "NIOCore", package: "swift-nio"),
+            ]),
+        ring(
+            "Edges", "MartletWeb", [],
+            resources: [.embedInCode("Resources")]),
+
+        // App: the only place that names an adapter.
+        ring(
+            "App", "MartletServer",
+            [
+                "MartletCore", "MartletWire", "MartletSQL", "MartletLog", "MartletBus", "MartletAccounts", "MartletSocial",
+                "MartletMessaging", "MartletGateway", "MartletAPI", "MartletWeb", logging, lifecycle,
+                .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+            ] + nio),
+        ring(
+            "App", "MartletBench",
+            [
+                "MartletCore", "MartletWire", logging,
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
+            ] + nio),
+        .executableTarget(
+            name: "martlet",
+            dependencies: [
+                "MartletCore", "MartletSQL", "MartletLog", "MartletAccounts", "MartletServer", "MartletBench", logging,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Configuration", package: "swift-configuration"),
+            ],
+            path: "Sources/App/martlet",
+            swiftSettings: settings),
+    ]
+)
