@@ -1,0 +1,54 @@
+/// Checks UTF-8 (RFC 3629) piece by piece: a character may be cut anywhere between two pieces. Refuses overlong forms, surrogates and
+/// what lies past U+10FFFF at the first byte that makes them so. Twelve bytes of state, no copy of the text.
+package struct UTF8Validator: Sendable {
+    /// Continuation bytes still to come.
+    @usableFromInline var remaining: UInt8 = 0
+    /// What the next continuation byte may be; narrower than 80…BF only behind E0, ED, F0 and F4.
+    @usableFromInline var lower: UInt8 = 0x80
+    @usableFromInline var upper: UInt8 = 0xBF
+
+    package init() {}
+
+    /// True where no character is cut.
+    package var isComplete: Bool { remaining == 0 }
+
+    /// Takes the next piece; false as soon as the text cannot be valid any more.
+    @inlinable
+    package mutating func accept(_ bytes: Span<UInt8>) -> Bool {
+        var index = 0
+        while index < bytes.count {
+            let byte = bytes[index]
+            index += 1
+            if remaining > 0 {
+                guard byte >= lower, byte <= upper else { return false }
+                remaining -= 1
+                lower = 0x80
+                upper = 0xBF
+            } else if byte >= 0x80 {
+                guard begin(byte) else { return false }
+            }
+        }
+        return true
+    }
+
+    @usableFromInline
+    mutating func begin(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 0xC2...0xDF: remaining = 1
+        case 0xE0: (remaining, lower) = (2, 0xA0)
+        case 0xED: (remaining, upper) = (2, 0x9F)
+        case 0xE1...0xEF: remaining = 2
+        case 0xF0: (remaining, lower) = (3, 0x90)
+        case 0xF1...0xF3: remaining = 3
+        case 0xF4: (remaining, upper) = (3, 0x8F)
+        default: return false
+        }
+        return true
+    }
+
+    /// Checks a whole text.
+    package static func isValid(_ bytes: Span<UInt8>) -> Bool {
+        var validator = UTF8Validator()
+        return validator.accept(bytes) && validator.isComplete
+    }
+}
