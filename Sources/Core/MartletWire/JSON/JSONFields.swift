@@ -1,4 +1,4 @@
-package import MartletCore
+import MartletCore
 
 /// A request's input: read field by field in an initialiser, each with its bounds. The same initialiser, run over a recorder, gives the schema
 /// that the documentation shows, so the two cannot part. Initialisers must therefore read every field whatever the values are.

@@ -1,4 +1,4 @@
-package import MartletCore
+import MartletCore
 
 /// Walks JSON (RFC 8259) over bytes without building anything. Every function takes the position by reference, starts at a token and ends
 /// behind it. The bytes are valid UTF-8 already; the frame codec or the request reader saw to that.

@@ -1,4 +1,4 @@
-package import MartletCore
+import MartletCore
 
 /// A parsed JSON text, for the cold path. Strict: no repeated keys, bounded depth, integers apart from other numbers.
 package indirect enum JSONValue: Sendable, Equatable {

@@ -1,4 +1,4 @@
-package import MartletCore
+import MartletCore
 
 /// Writes JSON text. Numbers and raw values go out as they are; strings are escaped as RFC 8259 asks and no further.
 package struct JSONWriter: Sendable {
