@@ -1,0 +1,116 @@
+import MartletCore
+import MartletSQL
+
+/// What became of a draft.
+package typealias AppendOutcome = Result<Receipt, Fault>
+
+/// Where answers to a batch of sends go: an event loop, in the gateway. Called on the log's thread, once per batch.
+package protocol AppendLane: AnyObject, Sendable {
+    func complete(_ outcomes: [(token: UInt64, draft: Draft, outcome: AppendOutcome)])
+}
+
+/// A draft on its way to the log, and where its answer goes.
+package struct AppendRequest: Sendable {
+    package let draft: Draft
+    /// Chosen by the lane, handed back with the outcome.
+    package let token: UInt64
+    package let lane: any AppendLane
+
+    package init(draft: Draft, token: UInt64, lane: any AppendLane) {
+        self.draft = draft
+        self.token = token
+        self.lane = lane
+    }
+}
+
+/// The events that exist in a conversation: `first...last`; both 0 and 1-based emptiness is `first == 1, last == 0`.
+package struct LogBounds: Sendable, Equatable {
+    /// The oldest event that was not trimmed away.
+    package let first: Int64
+    /// The newest event; 0 where there is none yet.
+    package let last: Int64
+    /// The newest event's time.
+    package let lastTime: Instant
+
+    package static let empty = LogBounds(first: 1, last: 0, lastTime: .distantPast)
+
+    package init(first: Int64, last: Int64, lastTime: Instant) {
+        self.first = first
+        self.last = last
+        self.lastTime = lastTime
+    }
+}
+
+/// An edit, recall or reaction of an event, as the reader folds it into the event.
+package struct Amendment: Sendable {
+    package let target: Int64
+    package let seq: Int64
+    package let kind: EventKind
+    package let sender: UserID
+    package let time: Instant
+    /// The amendment's content; nil where a later recall erased it.
+    package let body: [UInt8]?
+}
+
+/// Events of one conversation, ascending, and what amended them.
+package struct LogPage: Sendable {
+    package let events: [Event]
+    /// Amendments of `events`, ascending by their own seq, wherever in the log they stand.
+    package let amendments: [Amendment]
+    package let bounds: LogBounds
+}
+
+/// The port of the log.
+///
+/// - An outcome of success means that the event is committed and durable.
+/// - `seq` has no gaps within a conversation, `ordinal` grows over all of them.
+/// - The same sender, clientId and conversation within the retry window give the same receipt (`isRepeat`) for the same payload, and
+///   `client_id_reused` for another one.
+/// - After each commit the committed events go to the observer, in order; a recall erases its target's content, and that of the target's edits.
+package protocol EventLog: Sendable {
+    /// Takes a batch of sends without waiting. Refused ones (`overloaded`, `shutting_down`) are answered through their lanes as well.
+    func submit(_ requests: [AppendRequest])
+
+    /// One transaction: what `body` changes and the events that it adds to `drafts`, all or nothing. Throws what `body` throws, and
+    /// the first draft's fault where one is refused.
+    func transact<Value: Sendable>(
+        _ body: @escaping @Sendable (any SQLConnection, inout [Draft]) throws(Fault) -> Value
+    ) async throws(Fault) -> Value
+
+    /// Events with `seq` in `range` that exist, ascending; at most `limit`, counted from the lower end, or from the upper if `newest`.
+    func read(_ conversation: ConversationID, _ range: ClosedRange<Int64>, limit: Int, newest: Bool) async throws(Fault) -> LogPage
+
+    /// What exists in each conversation; conversations that never had an event are left out.
+    func bounds(_ conversations: [ConversationID]) async throws(Fault) -> [ConversationID: LogBounds]
+
+    /// The newest event of a conversation that is a message, of each conversation that has one.
+    func lastMessages(_ conversations: [ConversationID]) async throws(Fault) -> [ConversationID: Event]
+
+    /// Messages of others than `user` after a cursor, by conversation; counting stops at `Limits.unreadCount`.
+    func unread(_ cursors: [ConversationID: Int64], for user: UserID) async throws(Fault) -> [ConversationID: Int]
+
+    /// Removes events before `seq` (never the newest one); readers behind it get `reset`. Returns how many were removed; bounded per call.
+    func trim(_ conversation: ConversationID, before seq: Int64) async throws(Fault) -> Int
+}
+
+extension EventLog {
+    /// Appends one draft and waits until it is durable. For requests; the gateway uses `submit`.
+    package func append(_ draft: Draft) async throws(Fault) -> Receipt {
+        let outcome = await withCheckedContinuation { continuation in
+            let lane = ContinuationLane(continuation)
+            submit([AppendRequest(draft: draft, token: 0, lane: lane)])
+        }
+        return try outcome.get()
+    }
+}
+
+/// A lane with one passenger.
+private final class ContinuationLane: AppendLane {
+    private let continuation: CheckedContinuation<AppendOutcome, Never>
+
+    init(_ continuation: CheckedContinuation<AppendOutcome, Never>) { self.continuation = continuation }
+
+    func complete(_ outcomes: [(token: UInt64, draft: Draft, outcome: AppendOutcome)]) {
+        for outcome in outcomes { continuation.resume(returning: outcome.outcome) }
+    }
+}

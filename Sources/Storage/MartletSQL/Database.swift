@@ -1,0 +1,47 @@
+import MartletCore
+
+/// Runs statements inside one transaction. Valid only within the closure that received it.
+package protocol SQLConnection {
+    /// Runs a statement and returns all its rows.
+    func rows(_ sql: SQL) throws(Fault) -> [SQLRow]
+    /// Runs a statement and returns how many rows it changed.
+    @discardableResult
+    func run(_ sql: SQL) throws(Fault) -> Int
+}
+
+extension SQLConnection {
+    /// The first row, if there is one.
+    package func row(_ sql: SQL) throws(Fault) -> SQLRow? { try rows(sql).first }
+
+    /// The first column of the first row as an integer.
+    package func integer(_ sql: SQL) throws(Fault) -> Int64? { try row(sql)?.optionalInteger(0) }
+
+    /// Takes the next number of a named counter. Numbers grow; a transaction that fails gives its number back or leaves a gap.
+    package func next(_ counter: Counter) throws(Fault) -> Int64 {
+        let value = try integer(
+            """
+            INSERT INTO counters (name, value) VALUES (\(counter.rawValue), 1)
+            ON CONFLICT (name) DO UPDATE SET value = counters.value + 1 RETURNING value
+            """)
+        guard let value else { throw Fault(.internalError, "internal error") }
+        return value
+    }
+}
+
+/// What is numbered by `SQLConnection.next`.
+package enum Counter: String, Sendable {
+    case user, group, family, revocation, friendRequest = "friend_request", groupRequest = "group_request"
+}
+
+/// The port to the relational store. `write` acknowledges after the commit is durable. Both throw `unavailable` where the database can't
+/// be reached, is full or is overloaded, and whatever the body throws; a body that throws leaves nothing behind.
+package protocol Database: Sendable {
+    func read<Value: Sendable>(
+        _ body: @escaping @Sendable (any SQLConnection) throws(Fault) -> Value
+    ) async throws(Fault) -> Value
+
+    /// One transaction. Bodies run one after another; they are short and do not wait for anything.
+    func write<Value: Sendable>(
+        _ body: @escaping @Sendable (any SQLConnection) throws(Fault) -> Value
+    ) async throws(Fault) -> Value
+}
