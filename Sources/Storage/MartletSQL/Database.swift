@@ -17,7 +17,7 @@ extension SQLConnection {
     package func integer(_ sql: SQL) throws(Fault) -> Int64? { try row(sql)?.optionalInteger(0) }
 
     /// Takes the next number of a named counter. Numbers grow; a transaction that fails gives its number back or leaves a gap.
-    package func next(_ counter: Counter) throws(Fault) -> Int64 {
+    package func next(_ counter: NumberedThing) throws(Fault) -> Int64 {
         let value = try integer(
             """
             INSERT INTO counters (name, value) VALUES (\(counter.rawValue), 1)
@@ -29,7 +29,7 @@ extension SQLConnection {
 }
 
 /// What is numbered by `SQLConnection.next`.
-package enum Counter: String, Sendable {
+package enum NumberedThing: String, Sendable {
     case user, group, family, revocation, friendRequest = "friend_request", groupRequest = "group_request"
 }
 
