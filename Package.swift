@@ -71,12 +71,12 @@ let package = Package(
         ring(
             "Features", "MartletAccounts",
             [
-                "MartletCore", "MartletSQL", "MartletLog", logging,
+                "MartletCore", "MartletWire", "MartletSQL", "MartletLog", "MartletBus", logging,
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "CryptoExtras", package: "swift-crypto"),
                 .product(name: "JWTKit", package: "jwt-kit"),
             ]),
-        ring("Features", "MartletSocial", ["MartletCore", "MartletSQL", "MartletLog", logging]),
+        ring("Features", "MartletSocial", ["MartletCore", "MartletWire", "MartletSQL", "MartletLog", "MartletBus", logging]),
         ring("Features", "MartletMessaging", ["MartletCore", "MartletWire", "MartletSQL", "MartletLog", "MartletBus", logging]),
 
         // Edges: what listens.
