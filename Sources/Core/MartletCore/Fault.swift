@@ -60,6 +60,9 @@ package struct Fault: Error, Sendable {
 
     package var code: Code { reason.code }
 
+    /// True where the server or its database failed, false where the request was at fault.
+    package var isOurs: Bool { code == .internalError || code == .unavailable }
+
     package init(
         _ reason: Reason, _ message: String, field: String? = nil, retryAfter: Duration? = nil, cause: (any Error)? = nil
     ) {

@@ -64,6 +64,7 @@ package struct LogPage: Sendable {
 ///
 /// - An outcome of success means that the event is committed and durable.
 /// - `seq` has no gaps within a conversation, `ordinal` grows over all of them.
+/// - An event with an empty clientId has no retry record.
 /// - The same sender, clientId and conversation within the retry window give the same receipt (`isRepeat`) for the same payload, and
 ///   `client_id_reused` for another one.
 /// - After each commit the committed events go to the observer, in order; a recall erases its target's content, and that of the target's edits.
@@ -76,6 +77,10 @@ package protocol EventLog: Sendable {
     func transact<Value: Sendable>(
         _ body: @escaping @Sendable (any SQLConnection, inout [Draft]) throws(Fault) -> Value
     ) async throws(Fault) -> Value
+
+    /// The newest seq of a conversation as a transaction sees it, 0 where it has no events: the next draft that the transaction adds to it gets
+    /// the number after this one.
+    func lastSeq(_ conversation: ConversationID, in connection: any SQLConnection) throws(Fault) -> Int64
 
     /// Events with `seq` in `range` that exist, ascending; at most `limit`, counted from the lower end, or from the upper if `newest`.
     func read(_ conversation: ConversationID, _ range: ClosedRange<Int64>, limit: Int, newest: Bool) async throws(Fault) -> LogPage
@@ -91,6 +96,9 @@ package protocol EventLog: Sendable {
 
     /// Removes events before `seq` (never the newest one); readers behind it get `reset`. Returns how many were removed; bounded per call.
     func trim(_ conversation: ConversationID, before seq: Int64) async throws(Fault) -> Int
+
+    /// Trims events older than `time` in all conversations, a bounded number per call. Returns 0 once nothing is left to do.
+    func expire(before time: Instant) async throws(Fault) -> Int
 }
 
 extension EventLog {

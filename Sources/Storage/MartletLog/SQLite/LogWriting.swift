@@ -1,0 +1,113 @@
+import MartletCore
+import MartletSQL
+
+/// What the log counts.
+package struct LogMetrics: Sendable {
+    package let commits, events, repeats, refusals: Counter
+    package let batchSize, commitLatency: Histogram
+
+    /// For tests and tools: counted, shown to nobody.
+    package init() { self.init(MetricRegistry()) }
+
+    package init(_ registry: MetricRegistry) {
+        commits = registry.counter("martlet_log_commits_total", "Transactions that stored sends")
+        events = registry.counter("martlet_log_events_total", "Events stored")
+        repeats = registry.counter("martlet_log_repeats_total", "Sends that were retries of stored ones")
+        refusals = registry.counter("martlet_log_refusals_total", "Sends that the log refused")
+        batchSize = registry.sizes("martlet_log_batch_size", "Sends in one transaction")
+        commitLatency = registry.latency("martlet_log_commit_seconds", "From taking a batch of sends to its durable commit")
+    }
+}
+
+/// The writer thread's side of the log: everything here runs on that thread, one call at a time, which is why it may call itself Sendable.
+final class LogWriting: @unchecked Sendable {
+    private let appender: SQLiteAppender
+    private let metrics: LogMetrics
+    private let onCommit: @Sendable ([Event]) -> Void
+
+    init(_ appender: SQLiteAppender, _ metrics: LogMetrics, _ onCommit: @escaping @Sendable ([Event]) -> Void) {
+        self.appender = appender
+        self.metrics = metrics
+        self.onCommit = onCommit
+    }
+
+    func forget() { appender.forget() }
+
+    func close() { appender.close() }
+
+    func lastSeq(_ conversation: ConversationID, _ connection: SQLiteConnection) throws(Fault) -> Int64 {
+        try appender.lastSeq(conversation, connection)
+    }
+
+    /// The drafts of one use case: all or nothing.
+    func append(_ drafts: [Draft], _ connection: SQLiteConnection) throws(Fault) -> [Event] {
+        guard !drafts.isEmpty else { return [] }
+        do throws(Fault) {
+            try appender.begin(connection)
+            var events: [Event] = []
+            for draft in drafts {
+                let receipt = try appender.append(draft, connection)
+                if !receipt.isRepeat { events.append(Event(draft, receipt)) }
+            }
+            return events
+        } catch {
+            appender.forget()
+            throw error
+        }
+    }
+
+    /// Sends of many people: each is stored or refused by itself; a failure of the database fails them all.
+    func append(_ requests: [AppendRequest], _ connection: SQLiteConnection) throws(Fault) -> [AppendOutcome] {
+        do throws(Fault) {
+            try appender.begin(connection)
+            var outcomes: [AppendOutcome] = []
+            outcomes.reserveCapacity(requests.count)
+            for request in requests {
+                do throws(Fault) {
+                    outcomes.append(.success(try appender.append(request.draft, connection)))
+                } catch {
+                    guard !error.isOurs else { throw error }
+                    outcomes.append(.failure(error))
+                }
+            }
+            return outcomes
+        } catch {
+            appender.forget()
+            throw error
+        }
+    }
+
+    /// Behind the commit: answers first, so that a sender's loop knows its own events before they are delivered.
+    func finish(_ requests: [AppendRequest], _ outcomes: [AppendOutcome], took: Duration) {
+        var events: [Event] = []
+        events.reserveCapacity(requests.count)
+        for (request, outcome) in zip(requests, outcomes) {
+            switch outcome {
+            case .success(let receipt) where receipt.isRepeat: metrics.repeats.add()
+            case .success(let receipt): events.append(Event(request.draft, receipt))
+            case .failure: metrics.refusals.add()
+            }
+        }
+        metrics.commits.add()
+        metrics.batchSize.record(UInt64(requests.count))
+        metrics.commitLatency.record(UInt64(took / .microseconds(1)))
+        Self.answer(Array(zip(requests, outcomes)))
+        announce(events)
+    }
+
+    func announce(_ events: [Event]) {
+        guard !events.isEmpty else { return }
+        metrics.events.add(events.count)
+        onCommit(events)
+    }
+
+    /// Hands outcomes back, one call per lane, each lane's in the order of its requests.
+    static func answer(_ answered: [(AppendRequest, AppendOutcome)]) {
+        var lanes: [ObjectIdentifier: (lane: any AppendLane, outcomes: [(token: UInt64, draft: Draft, outcome: AppendOutcome)])] = [:]
+        for (request, outcome) in answered {
+            lanes[ObjectIdentifier(request.lane), default: (request.lane, [])].outcomes
+                .append((request.token, request.draft, outcome))
+        }
+        for (lane, outcomes) in lanes.values { lane.complete(outcomes) }
+    }
+}

@@ -1,0 +1,119 @@
+import MartletCore
+import MartletSQL
+import Synchronization
+
+/// The log on SQLite. Sends of all event loops gather while the writer commits and go into its next transaction together.
+package final class SQLiteEventLog: EventLog {
+    /// Sends that may wait for the writer; what comes past that is refused.
+    private static let capacity = 100_000
+    /// Sends in one transaction.
+    private static let batchSize = 8192
+
+    private struct Inbox: ~Copyable {
+        var requests: [AppendRequest] = []
+        var isScheduled = false
+    }
+
+    let database: SQLiteDatabase
+    let writing: LogWriting
+    private let inbox = Mutex(Inbox())
+
+    /// - Parameters:
+    ///   - window: how long retries are recognised at least; the protocol promises 24 hours.
+    ///   - onCommit: gets the events of each commit, in order, on the writer's thread.
+    package init(
+        _ database: SQLiteDatabase, clock: any TimeSource, window: Duration = .seconds(24 * 3600), metrics: LogMetrics = LogMetrics(),
+        onCommit: @escaping @Sendable ([Event]) -> Void
+    ) {
+        self.database = database
+        writing = LogWriting(SQLiteAppender(clock: clock, window: window), metrics, onCommit)
+    }
+
+    package func submit(_ requests: [AppendRequest]) {
+        let outcome: (accepted: Bool, schedules: Bool) = inbox.withLock { inbox in
+            guard inbox.requests.count + requests.count <= Self.capacity else { return (false, false) }
+            inbox.requests.append(contentsOf: requests)
+            defer { inbox.isScheduled = true }
+            return (true, !inbox.isScheduled)
+        }
+        if outcome.schedules { database.submit(BatchJob(self)) }
+        if !outcome.accepted {
+            let fault = Fault(.overloaded, "too many messages wait to be stored", retryAfter: .seconds(1))
+            LogWriting.answer(requests.map { ($0, .failure(fault)) })
+        }
+    }
+
+    /// Sends that wait for the writer.
+    package var queueDepth: Int { inbox.withLock { $0.requests.count } }
+
+    /// Called by the batch job as it begins; what comes later goes into the next one.
+    fileprivate func take() -> [AppendRequest] {
+        let (batch, hasMore) = inbox.withLock { inbox in
+            inbox.isScheduled = inbox.requests.count > Self.batchSize
+            guard inbox.isScheduled else {
+                defer { inbox.requests = [] }
+                return (inbox.requests, false)
+            }
+            defer { inbox.requests.removeFirst(Self.batchSize) }
+            return (Array(inbox.requests.prefix(Self.batchSize)), true)
+        }
+        if hasMore { database.submit(BatchJob(self)) }
+        return batch
+    }
+
+    package func transact<Value: Sendable>(
+        _ body: @escaping @Sendable (any SQLConnection, inout [Draft]) throws(Fault) -> Value
+    ) async throws(Fault) -> Value {
+        let writing = writing
+        let (value, _) = try await database.perform { (connection: SQLiteConnection) throws(Fault) -> (Value, [Event]) in
+            var drafts: [Draft] = []
+            let value = try body(connection, &drafts)
+            return (value, try writing.append(drafts, connection))
+        } finished: { result in
+            switch result {
+            case .success((_, let events)): writing.announce(events)
+            case .failure(let fault): if fault.isOurs { writing.forget() }
+            }
+        }
+        return value
+    }
+
+    package func lastSeq(_ conversation: ConversationID, in connection: any SQLConnection) throws(Fault) -> Int64 {
+        guard let connection = connection as? SQLiteConnection else {
+            throw Fault(.internalError, "internal error")
+        }
+        return try writing.lastSeq(conversation, connection)
+    }
+
+    /// Stops taking sends, stores those that were taken, and closes the database. Blocks.
+    package func close() {
+        database.close { [writing] in writing.close() }
+    }
+}
+
+/// The sends of one transaction.
+private final class BatchJob: SQLiteJob, @unchecked Sendable {
+    private let log: SQLiteEventLog
+    // Touched by the writer's thread only.
+    private var requests: [AppendRequest] = []
+    private var outcomes: [AppendOutcome] = []
+    private var started = ContinuousClock.now
+
+    init(_ log: SQLiteEventLog) { self.log = log }
+
+    func run(_ connection: SQLiteConnection) throws(Fault) {
+        started = .now
+        requests = log.take()
+        outcomes = try log.writing.append(requests, connection)
+    }
+
+    func finish(_ failure: Fault?) {
+        if let failure {
+            log.writing.forget()
+            // The job may have been refused before it ran.
+            if requests.isEmpty { requests = log.take() }
+            outcomes = requests.map { _ in .failure(failure) }
+        }
+        log.writing.finish(requests, outcomes, took: .now - started)
+    }
+}

@@ -1,0 +1,172 @@
+import MartletCore
+import MartletSQL
+
+/// The statements of an append. They live as long as the writer's connection.
+final class SQLiteLogStatements {
+    private let insertEvent, findConversation, insertConversation, newestSeq, newestOrdinal: SQLiteStatement
+    private let eventState, eraseEvent, eraseEdits, insertAmendment, readState, writeState: SQLiteStatement
+    private let findRetry, insertRetry, emptyRetries: [SQLiteStatement]
+
+    /// Which table of retries takes new records; nil until it is read.
+    var generation: (index: Int, since: Instant)?
+
+    init(_ handle: OpaquePointer) throws(Fault) {
+        func make(_ sql: String) throws(Fault) -> SQLiteStatement { try SQLiteStatement(sql, handle) }
+        insertEvent = try make(
+            """
+            INSERT INTO log_events (ordinal, conversation, seq, sender, kind, time, client_id, body)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+            """)
+        findConversation = try make("SELECT id FROM log_conversations WHERE name = ?1")
+        insertConversation = try make("INSERT INTO log_conversations (name) VALUES (?1) RETURNING id")
+        newestSeq = try make("SELECT max(seq) FROM log_events WHERE conversation = ?1")
+        newestOrdinal = try make("SELECT max(ordinal) FROM log_events")
+        eventState = try make("SELECT kind, body IS NULL FROM log_events WHERE conversation = ?1 AND seq = ?2")
+        eraseEvent = try make("UPDATE log_events SET body = NULL WHERE conversation = ?1 AND seq = ?2")
+        eraseEdits = try make(
+            """
+            UPDATE log_events SET body = NULL WHERE conversation = ?1 AND seq IN
+                (SELECT seq FROM log_amendments WHERE conversation = ?1 AND target = ?2 AND kind = \(EventKind.edit.rawValue))
+            """)
+        insertAmendment = try make("INSERT INTO log_amendments (conversation, target, seq, kind, sender) VALUES (?1, ?2, ?3, ?4, ?5)")
+        readState = try make("SELECT value FROM log_state WHERE name = ?1")
+        writeState = try make("UPDATE log_state SET value = ?1 WHERE name = ?2")
+        var find: [SQLiteStatement] = []
+        var insert: [SQLiteStatement] = []
+        var empty: [SQLiteStatement] = []
+        for table in ["log_retries_0", "log_retries_1"] {
+            find.append(
+                try make(
+                    "SELECT seq, ordinal, time, digest FROM \(table) WHERE client_id = ?1 AND sender = ?2 AND conversation = ?3"))
+            insert.append(
+                try make(
+                    "INSERT INTO \(table) (client_id, sender, conversation, seq, ordinal, time, digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"))
+            empty.append(try make("DELETE FROM \(table)"))
+        }
+        (findRetry, insertRetry, emptyRetries) = (find, insert, empty)
+    }
+
+    func insert(_ draft: Draft, _ key: Int64, _ receipt: Receipt) throws(Fault) {
+        insertEvent.bind(1, receipt.ordinal)
+        insertEvent.bind(2, key)
+        insertEvent.bind(3, receipt.seq)
+        insertEvent.bind(4, draft.sender.value)
+        insertEvent.bind(5, Int64(draft.kind.rawValue))
+        insertEvent.bind(6, receipt.time.milliseconds)
+        try insertEvent.run(text: (7, draft.clientId), blob: (8, draft.body))
+    }
+
+    // MARK: Conversations
+
+    /// The number that stands for a conversation's name in the log's tables.
+    func key(of conversation: ConversationID) throws(Fault) -> Int64 {
+        if let key = try existingKey(of: conversation) { return key }
+        guard let key = try value(insertConversation, text: (1, conversation.text)) else {
+            throw Fault(.internalError, "internal error")
+        }
+        return key
+    }
+
+    func existingKey(of conversation: ConversationID) throws(Fault) -> Int64? {
+        try value(findConversation, text: (1, conversation.text))
+    }
+
+    func lastSeq(_ key: Int64) throws(Fault) -> Int64 {
+        newestSeq.bind(1, key)
+        return try value(newestSeq) ?? 0
+    }
+
+    func lastOrdinal() throws(Fault) -> Int64 { try value(newestOrdinal) ?? 0 }
+
+    private func value(_ statement: SQLiteStatement, text: (Int32, String)? = nil) throws(Fault) -> Int64? {
+        defer { statement.reset() }
+        guard try statement.step(text: text), !statement.isNull(0) else { return nil }
+        return statement.integer(0)
+    }
+
+    // MARK: Amendments
+
+    func state(_ key: Int64, _ seq: Int64) throws(Fault) -> (kind: Int16, isErased: Bool)? {
+        eventState.bind(1, key)
+        eventState.bind(2, seq)
+        defer { eventState.reset() }
+        guard try eventState.step() else { return nil }
+        return (Int16(truncatingIfNeeded: eventState.integer(0)), eventState.integer(1) != 0)
+    }
+
+    func erase(_ key: Int64, _ target: Int64) throws(Fault) {
+        for statement in [eraseEvent, eraseEdits] {
+            statement.bind(1, key)
+            statement.bind(2, target)
+            try statement.run()
+        }
+    }
+
+    func note(_ draft: Draft, _ key: Int64, target: Int64, seq: Int64) throws(Fault) {
+        insertAmendment.bind(1, key)
+        insertAmendment.bind(2, target)
+        insertAmendment.bind(3, seq)
+        insertAmendment.bind(4, Int64(draft.kind.rawValue))
+        insertAmendment.bind(5, draft.sender.value)
+        try insertAmendment.run()
+    }
+
+    // MARK: The retry window
+
+    /// The receipt of the same send, if there was one within the window.
+    func earlier(_ draft: Draft, _ key: Int64, _ digest: Int64) throws(Fault) -> Receipt? {
+        for statement in findRetry {
+            statement.bind(2, draft.sender.value)
+            statement.bind(3, key)
+            defer { statement.reset() }
+            guard try statement.step(text: (1, draft.clientId)) else { continue }
+            guard statement.integer(3) == digest else {
+                throw Fault(.clientIdReused, "this clientId was used for another payload", field: "clientId")
+            }
+            return Receipt(
+                seq: statement.integer(0), ordinal: statement.integer(1), time: Instant(milliseconds: statement.integer(2)), isRepeat: true)
+        }
+        return nil
+    }
+
+    func remember(_ draft: Draft, _ key: Int64, _ receipt: Receipt, _ digest: Int64) throws(Fault) {
+        let statement = insertRetry[generation?.index ?? 0]
+        statement.bind(2, draft.sender.value)
+        statement.bind(3, key)
+        statement.bind(4, receipt.seq)
+        statement.bind(5, receipt.ordinal)
+        statement.bind(6, receipt.time.milliseconds)
+        statement.bind(7, digest)
+        try statement.run(text: (1, draft.clientId))
+    }
+
+    /// Empties the older generation and begins to fill it, once the newer one covers the window.
+    func rotate(now: Instant, window: Duration) throws(Fault) {
+        var current = try loadedGeneration()
+        if current.since == .distantPast {
+            current.since = now
+        } else if now - current.since >= window {
+            current = ((current.index + 1) % 2, now)
+            try emptyRetries[current.index].run()
+        } else {
+            return
+        }
+        try set("generation", Int64(current.index))
+        try set("generation_since", current.since.milliseconds)
+        generation = current
+    }
+
+    private func loadedGeneration() throws(Fault) -> (index: Int, since: Instant) {
+        if let generation { return generation }
+        let index = try value(readState, text: (1, "generation")) ?? 0
+        let since = try value(readState, text: (1, "generation_since")) ?? 0
+        let loaded = (index: Int(index) & 1, since: Instant(milliseconds: since))
+        generation = loaded
+        return loaded
+    }
+
+    private func set(_ name: String, _ value: Int64) throws(Fault) {
+        writeState.bind(1, value)
+        try writeState.run(text: (2, name))
+    }
+}
