@@ -1,0 +1,21 @@
+import MartletCore
+import Synchronization
+
+/// The broker of a cluster of one: hands everything to this node's gateway.
+package final class LocalBroker: Broker {
+    private let receiver = Mutex<(any BrokerReceiver)?>(nil)
+
+    package init() {}
+
+    /// Sets where everything goes. What is published before has nobody to hear it.
+    package func attach(_ receiver: any BrokerReceiver) { self.receiver.withLock { $0 = receiver } }
+
+    package func publish(_ events: [Event]) { receiver.withLock { $0 }?.receive(events) }
+
+    package func publish(_ signal: Signal) async {
+        guard let receiver = receiver.withLock({ $0 }) else { return }
+        await withCheckedContinuation { continuation in receiver.receive(signal) { continuation.resume() } }
+    }
+
+    package func post(_ signal: Signal) { receiver.withLock { $0 }?.receive(signal, done: nil) }
+}
