@@ -1,0 +1,76 @@
+# What people do with this tree. `make help` lists it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+ARGS ?=
+SWIFT ?= swift
+# The compiler holds the direction of imports: a target may import only what it names in Package.swift.
+CHECKS := --explicit-target-dependency-import-check error
+SERVER := .build/release/martlet
+SOURCES := $(shell find Sources -type f 2>/dev/null) Package.swift
+PAGE_REQUIREMENTS := $(wildcard Tests/Page/requirements.txt)
+
+# Debian packages: to build, and for the tests (the page is tried in a real browser, with Chinese text).
+BUILD_PACKAGES := libsqlite3-dev
+TEST_PACKAGES := $(BUILD_PACKAGES) python3-venv chromium
+
+# Installs those of the given Debian packages that are missing, and says so. Does nothing on other systems.
+define install
+	missing=""; \
+	if command -v dpkg-query >/dev/null; then \
+	    for name in $(1); do \
+	        dpkg-query -W -f='$${db:Status-Status}\n' $$name 2>/dev/null | grep -qx installed || missing="$$missing $$name"; \
+	    done; \
+	fi; \
+	if [ -n "$$missing" ]; then \
+	    echo "Installing missing packages:$$missing"; \
+	    sudo=""; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	    $$sudo apt-get -q update </dev/null; \
+	    $$sudo env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends $$missing </dev/null; \
+	fi
+endef
+
+.PHONY: help run build test setup-test lint format bench clean
+
+help: ## This list.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(SERVER) ## Build a release (first time: minutes) and serve with data in ./data. ARGS=--demo for a try.
+	@exec $(SERVER) serve $(ARGS)
+
+build: $(SERVER) ## Build the release.
+
+$(SERVER): $(SOURCES)
+	@$(call install,$(BUILD_PACKAGES))
+	$(SWIFT) build -c release --product martlet
+	@touch -c $(SERVER)
+
+test: setup-test ## Everything that can be tested on one machine.
+	$(SWIFT) build --build-tests $(CHECKS)
+	$(SWIFT) test --skip-build --disable-xctest $(CHECKS) $(ARGS)
+
+setup-test:
+	@fonts=""; [ -n "$$(fc-list ':lang=zh-cn' 2>/dev/null || true)" ] || fonts=fonts-wqy-microhei; \
+	$(call install,$(TEST_PACKAGES) $$fonts)
+ifneq ($(PAGE_REQUIREMENTS),)
+	@$(MAKE) --no-print-directory .venv/.installed
+endif
+
+.venv/.installed: $(PAGE_REQUIREMENTS)
+	python3 -m venv .venv
+	.venv/bin/pip install --quiet --disable-pip-version-check -r $(PAGE_REQUIREMENTS)
+	@touch $@
+
+lint: ## Style, as .swift-format has it.
+	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests
+
+format: ## Bring the tree into that style.
+	$(SWIFT) format format --in-place --recursive --parallel Package.swift Sources Tests
+
+bench: $(SERVER) ## Measure a server: ARGS goes to `martlet bench`.
+	@exec $(SERVER) bench $(ARGS)
+
+clean: ## Forget what was built. Data stays.
+	rm -rf .build .venv
