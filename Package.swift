@@ -71,7 +71,7 @@ let package = Package(
         ring(
             "Features", "MartletAccounts",
             [
-                "MartletCore", "MartletWire", "MartletSQL", "MartletLog", "MartletBus", logging,
+                "MartletCore", "MartletSQL", "MartletLog", "MartletBus", logging,
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "CryptoExtras", package: "swift-crypto"),
                 .product(name: "JWTKit", package: "jwt-kit"),
@@ -90,7 +90,7 @@ let package = Package(
             "Edges", "MartletAPI",
             [
                 "MartletCore", "MartletWire", "MartletBus", "MartletAccounts", "MartletSocial", "MartletMessaging", logging,
-                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOCore", package: "swift-nio"),
             ]),

@@ -37,18 +37,24 @@ package struct JSONFields {
     }
 
     private let source: Source
+    /// Values that stand in the request's path; they are fields like the others, and may not be given twice.
+    private let parameters: [(name: String, value: String)]
 
-    package init(_ source: Source) { self.source = source }
+    package init(_ source: Source, path parameters: [(name: String, value: String)] = []) {
+        self.source = source
+        self.parameters = parameters
+    }
 
     /// Reads a request's body or a command's data, which must be an object.
-    package init(parsing bytes: [UInt8]) throws(Fault) {
+    package init(parsing bytes: [UInt8], path parameters: [(name: String, value: String)] = []) throws(Fault) {
         guard case .object(let members) = try JSONValue(parsing: bytes) else {
             throw Fault(.malformedJSON, "a JSON object is expected")
         }
-        self.init(.object(members, bytes: bytes))
+        self.init(.object(members, bytes: bytes), path: parameters)
     }
 
     private func find(_ name: String, _ schema: Schema, isRequired: Bool) throws(Fault) -> JSONValue? {
+        if let value = try findInPath(name, schema) { return value }
         switch source {
         case .recorder(let recorder):
             recorder.properties.append(.init(name: name, schema: schema, isRequired: isRequired))
@@ -65,12 +71,26 @@ package struct JSONFields {
         return nil
     }
 
+    private func findInPath(_ name: String, _ schema: Schema) throws(Fault) -> JSONValue? {
+        guard let value = parameters.first(where: { $0.name == name })?.value else { return nil }
+        let isRepeated =
+            switch source {
+            case .object(let members, _): members.contains { $0.key == name }
+            case .query(let items): items.contains { $0.name == name }
+            case .recorder: false
+            }
+        if isRepeated { throw Fault(.repeatedKey, "\(name) is given twice", field: name) }
+        if case .integer = schema, let number = Int64(value) { return .integer(number) }
+        return .string(value)
+    }
+
     private var isText: Bool { if case .query = source { true } else { false } }
 
     // MARK: Text
 
     /// Text of `length` characters (Unicode scalars). Control characters are refused, but for line breaks and tabs where `lines` is true.
-    package func optionalText(_ name: String, _ length: ClosedRange<Int>, lines: Bool = false) throws(Fault) -> String? {
+    package func optionalText(_ name: String, _ length: ClosedRange<Int>, lines: Bool = false) throws(Fault) -> String?
+    {
         try text(name, length, lines: lines, isRequired: false)
     }
 
@@ -78,7 +98,9 @@ package struct JSONFields {
         try text(name, length, lines: lines, isRequired: true) ?? ""
     }
 
-    private func text(_ name: String, _ length: ClosedRange<Int>, lines: Bool, isRequired: Bool) throws(Fault) -> String? {
+    private func text(_ name: String, _ length: ClosedRange<Int>, lines: Bool, isRequired: Bool) throws(Fault)
+        -> String?
+    {
         guard let value = try find(name, .string(.init(length: length)), isRequired: isRequired) else { return nil }
         guard case .string(let text) = value else { throw .invalid(name, "text is expected") }
         // Bytes first: counting characters of a text that is far too long would be work for nothing.
@@ -86,24 +108,29 @@ package struct JSONFields {
             throw .invalid(name, "\(length.lowerBound) to \(length.upperBound) characters are expected")
         }
         for byte in text.utf8 where byte < 0x20 || byte == 0x7F {
-            guard lines, byte == 0x0A || byte == 0x0D || byte == 0x09 else { throw .invalid(name, "control characters are not allowed") }
+            guard lines, byte == 0x0A || byte == 0x0D || byte == 0x09 else {
+                throw .invalid(name, "control characters are not allowed")
+            }
         }
         return text
     }
 
     /// One of an enumeration's values.
-    package func optionalChoice<Value: RawRepresentable & CaseIterable>(_ name: String, of type: Value.Type) throws(Fault) -> Value?
+    package func optionalChoice<Value: RawRepresentable & CaseIterable>(_ name: String, of type: Value.Type)
+        throws(Fault) -> Value?
     where Value.RawValue == String {
         try choice(name, Array(Value.allCases), isRequired: false)
     }
 
-    package func choice<Value: RawRepresentable & CaseIterable>(_ name: String, among allowed: [Value]) throws(Fault) -> Value
+    package func choice<Value: RawRepresentable & CaseIterable>(_ name: String, among allowed: [Value]) throws(Fault)
+        -> Value
     where Value.RawValue == String {
         guard let value = try choice(name, allowed, isRequired: true) else { return allowed[0] }
         return value
     }
 
-    private func choice<Value: RawRepresentable>(_ name: String, _ allowed: [Value], isRequired: Bool) throws(Fault) -> Value?
+    private func choice<Value: RawRepresentable>(_ name: String, _ allowed: [Value], isRequired: Bool) throws(Fault)
+        -> Value?
     where Value.RawValue == String {
         let names = allowed.map(\.rawValue)
         guard let value = try find(name, .string(.init(choices: names)), isRequired: isRequired) else { return nil }
@@ -148,7 +175,9 @@ package struct JSONFields {
     }
 
     /// How many items a list's page may have.
-    package func limit(_ range: ClosedRange<Int> = Limits.pageSize, default standard: Int = Limits.defaultPageSize) throws(Fault) -> Int {
+    package func limit(_ range: ClosedRange<Int> = Limits.pageSize, default standard: Int = Limits.defaultPageSize)
+        throws(Fault) -> Int
+    {
         Int(try optionalInteger("limit", Int64(range.lowerBound)...Int64(range.upperBound)) ?? Int64(standard))
     }
 
@@ -161,13 +190,19 @@ package struct JSONFields {
         try optionalInteger(name, 1...maximumIdentifier).map { UserID(unchecked: $0) }
     }
 
-    package func user(_ name: String) throws(Fault) -> UserID { UserID(unchecked: try integer(name, 1...maximumIdentifier)) }
+    package func user(_ name: String) throws(Fault) -> UserID {
+        UserID(unchecked: try integer(name, 1...maximumIdentifier))
+    }
 
-    package func group(_ name: String) throws(Fault) -> GroupID { GroupID(unchecked: try integer(name, 1...maximumIdentifier)) }
+    package func group(_ name: String) throws(Fault) -> GroupID {
+        GroupID(unchecked: try integer(name, 1...maximumIdentifier))
+    }
 
     package func seq(_ name: String) throws(Fault) -> Int64 { try integer(name, 1...maximumIdentifier) }
 
-    package func optionalSeq(_ name: String) throws(Fault) -> Int64? { try optionalInteger(name, 1...maximumIdentifier) }
+    package func optionalSeq(_ name: String) throws(Fault) -> Int64? {
+        try optionalInteger(name, 1...maximumIdentifier)
+    }
 
     package func optionalUsers(_ name: String, _ count: ClosedRange<Int>) throws(Fault) -> [UserID]? {
         try users(name, count, isRequired: false)
@@ -187,7 +222,9 @@ package struct JSONFields {
         var seen: Set<UserID> = []
         var users: [UserID] = []
         for item in items {
-            guard case .integer(let number) = item, let user = UserID(number) else { throw .invalid(name, "user ids are expected") }
+            guard case .integer(let number) = item, let user = UserID(number) else {
+                throw .invalid(name, "user ids are expected")
+            }
             if seen.insert(user).inserted { users.append(user) }
         }
         return users
@@ -203,7 +240,9 @@ package struct JSONFields {
 
     private func conversation(_ name: String, isRequired: Bool) throws(Fault) -> ConversationID? {
         guard let value = try find(name, .conversation, isRequired: isRequired) else { return nil }
-        guard case .string(let text) = value, let id = ConversationID(text) else { throw .invalid(name, "not a conversation's name") }
+        guard case .string(let text) = value, let id = ConversationID(text) else {
+            throw .invalid(name, "not a conversation's name")
+        }
         return id
     }
 
@@ -246,7 +285,9 @@ package struct JSONFields {
         var cursors: [(ConversationID, Int64)] = []
         for member in members {
             guard let id = ConversationID(member.key) else { throw .invalid(name, "not a conversation's name") }
-            guard case .integer(let seq) = member.value, seq >= 0 else { throw .invalid(name, "sequence numbers are expected") }
+            guard case .integer(let seq) = member.value, seq >= 0 else {
+                throw .invalid(name, "sequence numbers are expected")
+            }
             cursors.append((id, seq))
         }
         return cursors
