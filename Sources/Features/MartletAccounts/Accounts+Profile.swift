@@ -1,0 +1,92 @@
+import Logging
+import MartletBus
+import MartletCore
+import MartletLog
+import MartletSQL
+
+extension Accounts {
+    // MARK: Profile
+
+    /// An account of the caller's app; their own without a reference.
+    package func profile(of reference: AccountReference? = nil, by caller: Caller) async throws(Fault) -> Profile {
+        let reference = reference ?? .id(caller.user)
+        guard let account = try await store.account(reference, app: caller.app) else { throw .unknownUser }
+        return await profile(account, by: caller)
+    }
+
+    private func profile(_ account: Account, by caller: Caller) async -> Profile {
+        let online = await presence.online(among: [account.id])
+        return Profile(account: account, isOnline: online.contains(account.id), isOwn: account.id == caller.user)
+    }
+
+    /// Changes the caller's profile; their devices learn of it from the inbox.
+    package func updateProfile(_ change: ProfileChange, by caller: Caller) async throws(Fault) -> Profile {
+        try Policy.requireAccount(caller)
+        let checked = try change.checked()
+        let account = try await log.transact { (connection, drafts) throws(Fault) in
+            guard let account = try AccountStore.update(connection, caller.user, checked) else { throw .unknownUser }
+            drafts.append(
+                Draft(
+                    conversation: .inbox(caller.user), sender: .system, senderName: "", kind: .profileChanged,
+                    clientId: "",
+                    body: Array("{}".utf8)))
+            return account
+        }
+        directory.forget(caller.user)
+        // Of whom strangers may write to, sessions remember the answer.
+        if checked.strangersMayWrite != nil { await broker.publish(.rightsChanged(.inbox(caller.user), nil)) }
+        return await profile(account, by: caller)
+    }
+
+    /// Changes the caller's password. Their sign-in goes on with the pair that is returned, every other one ends.
+    package func changePassword(from old: String, to new: String, by caller: Caller) async throws(Fault) -> TokenPair {
+        try Policy.requireAccount(caller)
+        let password = try AccountRules.password(new, field: "newPassword")
+        guard let found = try await store.withPassword(.id(caller.user), app: caller.app) else { throw .unknownUser }
+        try takePasswordTry(found.account.username, caller.app)
+        try await check(old, found)
+        let hash = try await hasher.hash(password)
+        let (refresh, now, maximum) = (newRefreshToken(), clock.now, configuration.maximumFamilies)
+        let (family, ended) = try await tokenStore.database.write { connection throws(Fault) in
+            try AccountStore.setPassword(connection, caller.user, hash: hash)
+            let ended = try TokenStore.endAll(
+                connection, of: caller.user, except: caller.family, .passwordChanged, now: now)
+            if try TokenStore.replaceTokens(
+                connection, of: caller.family, user: caller.user, by: refresh.stored, now: now)
+            {
+                return (caller.family, ended)
+            }
+            let new = try TokenStore.begin(
+                connection, user: caller.user, device: caller.device, token: refresh.stored, maximum: maximum, now: now)
+            return (new.family, ended + new.ended)
+        }
+        await announce(ended)
+        logger.info("password changed", metadata: ["user": "\(caller.user.value)", "trace": "\(caller.trace)"])
+        return try await pair(found.account, caller.device, family, refresh.text)
+    }
+
+    // MARK: Administrators
+
+    /// Bans an account of the administrator's app until a time, or without an end: its sessions and sign-ins end.
+    package func ban(_ user: UserID, until: Instant?, by caller: Caller) async throws(Fault) {
+        try Policy.requireAdministrator(caller)
+        await announce(try await administration.ban(user, app: caller.app, until: until ?? .distantFuture))
+        // Guests have no sign-in to end.
+        await broker.publish(.revoked(user, family: 0, except: 0, .banned))
+        logger.notice(
+            "account banned",
+            metadata: ["user": "\(user.value)", "by": "\(caller.user.value)", "trace": "\(caller.trace)"])
+    }
+
+    /// Lifts a ban.
+    package func unban(_ user: UserID, by caller: Caller) async throws(Fault) {
+        try Policy.requireAdministrator(caller)
+        try await administration.unban(user, app: caller.app)
+        logger.notice(
+            "ban lifted", metadata: ["user": "\(user.value)", "by": "\(caller.user.value)", "trace": "\(caller.trace)"])
+    }
+
+    private var administration: AccountAdministration {
+        AccountAdministration(database: tokenStore.database, hasher: hasher, clock: clock)
+    }
+}
