@@ -123,5 +123,12 @@ let package = Package(
             ],
             path: "Sources/App/martlet",
             swiftSettings: settings),
+
+        // Tests, beside what they test.
+        tests(
+            "MartletLogTests",
+            [
+                "MartletCore", "MartletSQL", "MartletLog", .product(name: "GRDBSQLite", package: "GRDB.swift"),
+            ]),
     ]
 )
