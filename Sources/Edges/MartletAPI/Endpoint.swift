@@ -72,7 +72,8 @@ package struct Endpoint: Sendable {
     }
 
     private init<Example: JSONOutput>(
-        _ method: Method, _ path: String, _ tag: String, _ summary: String, _ access: Access, _ input: Schema, _ output: Schema,
+        _ method: Method, _ path: String, _ tag: String, _ summary: String, _ access: Access, _ input: Schema,
+        _ output: Schema,
         _ example: Example, _ command: NativeCommandName?,
         _ run: @escaping @Sendable (Requester, borrowing JSONFields) async throws(Fault) -> [UInt8]
     ) {
