@@ -8,7 +8,6 @@ import MartletBus
 /// | `api.cors-origins` | origins, such as `https://app.example.org`, or `*` | none |
 /// | `api.user-requests` | per second and user; four times as many at once | 50 |
 /// | `api.address-requests` | per second and address, without a login; four times as many at once | 50 |
-/// | `api.sign-ins` | per second and address; twenty times as many at once | 1 |
 package struct APIConfiguration: Sendable {
     /// Who may say, in `X-Forwarded-For`, for whom a request is made.
     package var trustedProxies: [AddressRange] = []
@@ -16,8 +15,6 @@ package struct APIConfiguration: Sendable {
     package var corsOrigins: [String] = []
     package var userRequests = RateRule(perSecond: 50, burst: 200)
     package var addressRequests = RateRule(perSecond: 50, burst: 200)
-    /// Sign-ins, registrations and refreshes.
-    package var signIns = RateRule(perSecond: 1, burst: 20)
 
     package init() {}
 

@@ -123,7 +123,6 @@ package struct APIRouter: Sendable {
         _ request: APIRequest, _ visitor: Visitor, _ access: Endpoint.Access
     ) async throws(Fault) -> Endpoint.Requester {
         switch access {
-        case .signIn: try take(.signIn(visitor.address), configuration.signIns)
         case .anyone: try take(.address(visitor.address), configuration.addressRequests)
         case .user:
             let caller = try await authenticate(request, visitor)

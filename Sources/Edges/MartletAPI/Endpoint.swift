@@ -18,8 +18,7 @@ package struct Endpoint: Sendable {
     package enum Method: String, Sendable { case get, post, put, delete }
 
     package enum Access: Sendable {
-        /// Anyone; limited by address as a sign-in is.
-        case signIn
+        /// Limited by address. Features limit what costs more, such as sign-ins, on their own.
         case anyone
         case user
     }
@@ -61,10 +60,10 @@ package struct Endpoint: Sendable {
 
     /// For anyone.
     package init<Input: JSONInput, Output: JSONOutput>(
-        anyone method: Method, _ path: String, tag: String, _ summary: String, access: Access = .anyone,
+        anyone method: Method, _ path: String, tag: String, _ summary: String,
         _ handler: @escaping @Sendable (Visitor, Input) async throws(Fault) -> Output
     ) {
-        self.init(method, path, tag, summary, access, Input.schema, Output.schema, Output.example, nil) {
+        self.init(method, path, tag, summary, .anyone, Input.schema, Output.schema, Output.example, nil) {
             (requester, fields) throws(Fault) in
             guard case .visitor(let visitor) = requester else { throw Fault(.internalError, "internal error") }
             return JSONWriter.encode(try await handler(visitor, try Input(fields)))

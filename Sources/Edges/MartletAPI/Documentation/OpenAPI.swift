@@ -106,7 +106,6 @@ struct OpenAPI: Sendable {
             }
             object.field("200", RawJSON(success))
             for code in Fault.Code.allCases where code != .methodNotAllowed {
-                if code == .unauthenticated, case .anyone = endpoint.access { continue }
                 let reference = JSONWriter.object { $0.field("$ref", "#/components/responses/\(code.componentName)") }
                 object.field(String(code.rawValue), RawJSON(reference))
             }
