@@ -2,7 +2,7 @@ import MartletCore
 import Synchronization
 
 /// Who is connected to a cluster of one. The gateway tells it of every session that comes and goes.
-package final class LocalPresence: Presence {
+package final class LocalPresence: Presence, PresenceWriter {
     private struct State {
         var sessions: [UserID: Int] = [:]
         /// Sessions in a room, by user.
@@ -13,18 +13,14 @@ package final class LocalPresence: Presence {
 
     package init() {}
 
-    /// A session signed in. True where it is the user's first.
     package func opened(_ user: UserID) -> Bool { state.withLock { Self.add(user, to: &$0.sessions) } }
 
-    /// A session ended. True where it was the user's last.
     package func closed(_ user: UserID) -> Bool { state.withLock { Self.remove(user, from: &$0.sessions) } }
 
-    /// A session entered a room. True where it is the user's first there.
     package func entered(_ room: ConversationID, _ user: UserID) -> Bool {
         state.withLock { Self.add(user, to: &$0.rooms[room, default: [:]]) }
     }
 
-    /// A session left a room. True where it was the user's last there.
     package func left(_ room: ConversationID, _ user: UserID) -> Bool {
         state.withLock { state in
             let isLast = Self.remove(user, from: &state.rooms[room, default: [:]])

@@ -11,3 +11,15 @@ package protocol Presence: Sendable {
     /// Rooms of an app that have somebody in them, with how many.
     func rooms(of app: AppID) async -> [(room: ConversationID, people: Int)]
 }
+
+/// The gateway's side of presence: it tells of sessions that come and go on this node. Returns at once.
+package protocol PresenceWriter: Sendable {
+    /// A session signed in. True where it is the user's first.
+    func opened(_ user: UserID) -> Bool
+    /// A session ended. True where it was the user's last.
+    func closed(_ user: UserID) -> Bool
+    /// A session entered a room. True where it is the user's first there.
+    func entered(_ room: ConversationID, _ user: UserID) -> Bool
+    /// A session left a room. True where it was the user's last there.
+    func left(_ room: ConversationID, _ user: UserID) -> Bool
+}

@@ -1,0 +1,124 @@
+import MartletCore
+
+/// What a session still has to get from the log, by conversation: because it reads slowly, because it signed in to resume, or because it just came
+/// to follow a conversation. While a conversation has an entry, its events go to the session from the log, in order and once; without one they go
+/// live. Pure: the session does the reading and the writing.
+struct CatchUp {
+    enum Arrival: Equatable {
+        /// Write it now.
+        case push
+        /// It is held, or was delivered otherwise already.
+        case hold
+    }
+
+    struct Read: Equatable {
+        let conversation: ConversationID
+        let from: Int64
+        let through: Int64
+    }
+
+    private struct Entry {
+        /// The next event that the session gets.
+        var next: Int64
+        /// The newest event known to exist.
+        var high: Int64
+        /// There may be more than is known: the log is asked until it has no more.
+        var isOpen = false
+        /// The client has to ask on with `sync`.
+        var isPaused = false
+        /// The session's own sends, which it got as answers.
+        var own: Set<Int64> = []
+
+        var isBehind: Bool { (isOpen || next <= high) && !isPaused }
+    }
+
+    private var entries: [ConversationID: Entry] = [:]
+    /// Syncs that are not answered yet; the session signed in to resume counts as one until the first is.
+    private var holds = 0
+    private(set) var isSlow = false
+    private(set) var isReading = false
+
+    /// True where everything goes live: the state may be dropped.
+    var isDone: Bool { entries.isEmpty && holds == 0 && !isSlow && !isReading }
+
+    var count: Int { entries.count }
+
+    mutating func hold() { holds += 1 }
+
+    mutating func release() { holds = max(0, holds - 1) }
+
+    mutating func becameSlow() { isSlow = true }
+
+    mutating func drained() { isSlow = false }
+
+    /// An event came for the session. `isOwn`: it was sent by this session.
+    mutating func arrived(_ conversation: ConversationID, _ seq: Int64, isOwn: Bool) -> Arrival {
+        guard var entry = entries[conversation] else {
+            if isOwn { return .hold }
+            guard holds > 0 || isSlow else { return .push }
+            entries[conversation] = Entry(next: seq, high: seq)
+            return .hold
+        }
+        if seq < entry.next { return .hold }
+        if !entry.isBehind, !entry.isPaused, seq == entry.next, holds == 0, !isSlow {
+            // The entry only kept what was answered already from being pushed once more.
+            entries[conversation] = nil
+            return isOwn ? .hold : .push
+        }
+        entry.high = max(entry.high, seq)
+        if isOwn { entry.own.insert(seq) }
+        entries[conversation] = entry
+        return .hold
+    }
+
+    /// A send of the session was answered, perhaps before the event itself comes by.
+    mutating func answered(_ conversation: ConversationID, _ seq: Int64) { entries[conversation]?.own.insert(seq) }
+
+    /// The session follows a conversation from `seq` on.
+    mutating func follow(_ conversation: ConversationID, from seq: Int64) {
+        guard entries[conversation] == nil else { return }
+        entries[conversation] = Entry(next: seq, high: seq - 1, isOpen: true)
+    }
+
+    mutating func unfollow(_ conversation: ConversationID) { entries[conversation] = nil }
+
+    /// A sync's answer gave the events up to `through`; `more`: the client asks on before anything is pushed.
+    mutating func synced(_ conversation: ConversationID, through: Int64, more: Bool) {
+        var entry = entries[conversation] ?? Entry(next: through + 1, high: through)
+        // An entry made while the answer was on its way may begin behind it; what lies between was the session's own.
+        entry.next = more ? through + 1 : max(entry.next, through + 1)
+        entry.isPaused = more
+        entry.own = entry.own.filter { $0 > through }
+        entries[conversation] = entry
+    }
+
+    /// What to read next, if anything; one read at a time.
+    mutating func nextRead(page: Int) -> Read? {
+        guard holds == 0, !isSlow, !isReading, let found = entries.first(where: { $0.value.isBehind }) else { return nil }
+        isReading = true
+        let last = found.value.next + Int64(page) - 1
+        let through = found.value.isOpen ? last : min(found.value.high, last)
+        return Read(conversation: found.key, from: found.value.next, through: through)
+    }
+
+    /// A read ended: the events up to `through` exist and are handed over, `isLast` where the log had no more of them. Returns the seqs among
+    /// them that the session knows as its own.
+    mutating func read(_ conversation: ConversationID, through: Int64, isLast: Bool) -> Set<Int64> {
+        isReading = false
+        guard var entry = entries[conversation] else { return [] }
+        let own = entry.own
+        entry.next = max(entry.next, through + 1)
+        entry.own = own.filter { $0 > through }
+        if isLast { entry.isOpen = false }
+        entries[conversation] = entry
+        return own
+    }
+
+    mutating func readFailed() { isReading = false }
+
+    /// Forgets entries that only guard against a repeat of what was answered long ago.
+    mutating func forgetGuards() {
+        guard holds == 0, !isSlow, !isReading else { return }
+        entries = entries.filter { $0.value.isBehind || $0.value.isPaused }
+    }
+}

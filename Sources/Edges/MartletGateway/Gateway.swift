@@ -1,0 +1,115 @@
+import Logging
+import MartletBus
+import MartletCore
+import MartletWire
+import NIOCore
+import Synchronization
+
+/// What the loops of a node share. The broker delivers here; each event goes to the loop that owns its conversation.
+package final class Gateway: BrokerReceiver, Sendable {
+    let configuration: GatewayConfiguration
+    let services: GatewayServices
+    let metrics: GatewayMetrics
+    let logger: Logger
+    let interest = InterestTable()
+    let registry = SessionRegistry()
+    let httpWork = HTTPWork()
+    let pool = CommandPool(limit: GatewayConfiguration.commandsInAll)
+    /// Sets this process's sessions apart from those of another one.
+    private let sessionPrefix: UInt64
+    private let sessionCount = Atomic<UInt64>(0)
+    private let addresses = Mutex<[String: Int]>([:])
+    private let isDraining = Atomic<Bool>(false)
+    private let loops: [GatewayLoop]
+
+    package init(
+        _ configuration: GatewayConfiguration, _ services: GatewayServices, _ metrics: GatewayMetrics, _ logger: Logger,
+        group: some EventLoopGroup
+    ) {
+        self.configuration = configuration
+        self.services = services
+        self.metrics = metrics
+        self.logger = logger
+        sessionPrefix = UInt64.random(in: 1..<(1 << 24)) << 40
+        loops = group.makeIterator().prefix(InterestTable.maximumLoops).enumerated().map { GatewayLoop($0.offset, $0.element) }
+        for loop in loops { loop.attach(self) }
+    }
+
+    func loop(of channel: any Channel) -> GatewayLoop? { loops.first { $0.eventLoop === channel.eventLoop } }
+
+    func loop(_ index: Int) -> GatewayLoop { loops[index] }
+
+    func nextSession() -> SessionID {
+        SessionID(sessionPrefix | sessionCount.wrappingAdd(1, ordering: .relaxed).newValue)
+    }
+
+    var isStopping: Bool { isDraining.load(ordering: .relaxed) }
+
+    // MARK: Events and signals
+
+    package func receive(_ events: [Event]) {
+        let committed = NIODeadline.now()
+        guard loops.count > 1 else { return loops[0].own(events, committed) }
+        var shares = [[Event]](repeating: [], count: loops.count)
+        for event in events { shares[owner(of: event.conversation)].append(event) }
+        for (loop, share) in zip(loops, shares) where !share.isEmpty { loop.own(share, committed) }
+    }
+
+    private func owner(of conversation: ConversationID) -> Int {
+        Int(UInt(bitPattern: conversation.hashValue) % UInt(loops.count))
+    }
+
+    package func receive(_ signal: Signal, done: (@Sendable () -> Void)?) {
+        let countdown = Countdown(loops.count, done)
+        for loop in loops { loop.receive(signal) { countdown.arrive() } }
+    }
+
+    /// Runs `action` once everybody arrived.
+    private final class Countdown: Sendable {
+        private let left: Atomic<Int>
+        private let action: (@Sendable () -> Void)?
+
+        init(_ count: Int, _ action: (@Sendable () -> Void)?) {
+            left = Atomic(count)
+            self.action = action
+        }
+
+        func arrive() { if left.wrappingSubtract(1, ordering: .acquiringAndReleasing).newValue == 0 { action?() } }
+    }
+
+    // MARK: Connections per address
+
+    /// Counts a connection in; false where its address has too many. Loopback is free: a proxy's connections come from there.
+    func admit(_ address: String) -> Bool {
+        guard configuration.isRateLimited, !Self.isLoopback(address) else { return true }
+        return addresses.withLock { addresses in
+            guard addresses[address, default: 0] < configuration.connectionsPerAddress else { return false }
+            addresses[address, default: 0] += 1
+            return true
+        }
+    }
+
+    func release(_ address: String) {
+        guard configuration.isRateLimited, !Self.isLoopback(address) else { return }
+        addresses.withLock { addresses in
+            guard let count = addresses[address] else { return }
+            addresses[address] = count > 1 ? count - 1 : nil
+        }
+    }
+
+    private static func isLoopback(_ address: String) -> Bool { address.hasPrefix("127.") || address == "::1" || address.isEmpty }
+
+    // MARK: Leaving
+
+    /// Tells every session to go elsewhere within `delay`.
+    func announceLeaving(_ delay: Duration) {
+        isDraining.store(true, ordering: .relaxed)
+        for loop in loops { loop.announceLeaving(delay) }
+    }
+
+    /// Closes every session with 1001.
+    func closeSessions() { for loop in loops { loop.closeAll(.goingAway) } }
+
+    /// Sends that the log has not answered yet.
+    var sendsAtWork: Int { loops.reduce(0) { $0 + $1.sendsAtWork } }
+}

@@ -1,0 +1,63 @@
+import MartletBus
+import MartletCore
+
+/// What an operator may set about connections.
+///
+/// | key | type | default |
+/// | --- | --- | --- |
+/// | `gateway.heartbeat` | seconds | 25 |
+/// | `gateway.sign-in-timeout` | seconds | 10 |
+/// | `gateway.slow-reader-bytes` | bytes | 262144 |
+/// | `gateway.slow-reader-timeout` | seconds | 30 |
+/// | `gateway.same-device` | `allow`, `replace`, `refuse` | `allow` |
+/// | `gateway.sessions-per-user` | count | 16 |
+/// | `gateway.connections-per-address` | count, loopback is free | 512 |
+/// | `gateway.commands-per-second` | per session | 50 |
+/// | `gateway.sends-per-second` | per user | 20 |
+/// | `gateway.drain` | seconds | 2 |
+package struct GatewayConfiguration: Sendable {
+    /// What happens when a device kind signs in that the user is signed in with already.
+    package enum SameDevice: String, Sendable, CaseIterable {
+        case allow
+        /// The older session ends with 4102.
+        case replace
+        /// The newer one is not let in.
+        case refuse
+    }
+
+    package var host = "127.0.0.1"
+    /// 0 takes a free port.
+    package var port = 8080
+    package var loops = 2
+    package var heartbeat = Duration.seconds(25)
+    package var signInTimeout = Duration.seconds(10)
+    /// Bytes that may wait for one session's socket before live delivery to it stops.
+    package var slowReaderBytes = 256 * 1024
+    package var slowReaderTimeout = Duration.seconds(30)
+    package var sameDevice = SameDevice.allow
+    package var sessionsPerUser = 16
+    package var connectionsPerAddress = 512
+    package var commands = RateRule(perSecond: 50, burst: 200)
+    package var sends = RateRule(perSecond: 20, burst: 60)
+    package var isRateLimited = true
+    /// How long sessions have, at a stop, to go elsewhere before they are closed.
+    package var drain = Duration.seconds(2)
+
+    package init() {}
+
+    // Bounds that are the program's own.
+    /// Sends of one session that wait for the log; past it the socket is not read.
+    static let sendsInFlight = 256
+    /// Other commands of one session at work; past it the socket is not read.
+    static let commandsInFlight = 8
+    /// Commands of all sessions at work; past it they are refused.
+    static let commandsInAll = 4096
+    /// Refused sign-ins before the connection is closed.
+    static let signInTries = 5
+    /// Rooms that one session may be in.
+    static let roomsPerSession = 32
+    /// Conversations that may be held for one session that reads too slowly or does not sync.
+    static let heldConversations = 4096
+    /// Events read at once to catch up.
+    static let catchUpPage = 200
+}

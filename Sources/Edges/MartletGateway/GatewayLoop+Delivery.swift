@@ -1,0 +1,129 @@
+import MartletBus
+import MartletCore
+import MartletWire
+import NIOCore
+
+// Local fan-out: writes events to this loop's sessions, and flushes each socket once.
+extension GatewayLoop {
+    func deliver(_ deliveries: [Delivery], _ committed: NIODeadline) {
+        for delivery in deliveries {
+            let event = delivery.event
+            if event.kind == .groupJoined { joined(event) }
+            forEachFollower(event.conversation) { $0.deliver(delivery) }
+            if event.kind == .groupLeft { left(event) }
+        }
+        flushDirty()
+        let elapsed = NIODeadline.now() - committed
+        gateway.metrics.deliveryLatency.record(UInt64(max(0, elapsed.nanoseconds / 1000)))
+    }
+
+    /// The inbox says that its user is in a group now: the user's sessions follow it, from the event that let them in.
+    private func joined(_ event: Event) {
+        guard case .inbox(let id) = event.conversation, let user = users[id], let content = content(of: event),
+            let group = content["conversationId"]?.string.flatMap({ ConversationID($0) }), let from = content["fromSeq"]?.integer
+        else { return }
+        user.leftMeanwhile.remove(group)
+        guard !user.groups.contains(group) else { return }
+        follow(group, user)
+        for session in user.sessions { session.follow(group, from: from) }
+    }
+
+    private func left(_ event: Event) {
+        guard case .inbox(let id) = event.conversation, let user = users[id], let content = content(of: event),
+            let group = content["conversationId"]?.string.flatMap({ ConversationID($0) })
+        else { return }
+        user.leftMeanwhile.insert(group)
+        user.forgetRight(group)
+        unfollow(group, user)
+        for session in user.sessions { session.unfollow(group) }
+    }
+
+    private func content(of event: Event) -> JSONValue? { event.body.flatMap { try? JSONValue(parsing: $0) } }
+
+    // MARK: Signals
+
+    /// Takes a signal from any thread; `done` runs on the loop behind it.
+    func receive(_ signal: Signal, done: @escaping @Sendable () -> Void) {
+        eventLoop.execute { [self] in
+            handle(signal)
+            flushDirty()
+            done()
+        }
+    }
+
+    private func handle(_ signal: Signal) {
+        switch signal {
+        case .typing(let conversation, let user, let audience):
+            pass("typing", conversation, user, audience, includesSelf: false) { $0.field("userId", user) }
+        case .read(let conversation, let user, let seq, let audience):
+            pass("read", conversation, user, audience, includesSelf: true) {
+                $0.field("userId", user)
+                $0.field("readSeq", seq)
+            }
+        case .delivered(let conversation, let user, let seq, let audience):
+            pass("delivered", conversation, user, audience, includesSelf: true) {
+                $0.field("userId", user)
+                $0.field("deliveredSeq", seq)
+            }
+        case .presence(let user, let online, let friends): presence(user, online, friends)
+        case .room(let room, let user, let username, let here):
+            pass("presence", room, user, .followers, includesSelf: false) {
+                $0.field("userId", user)
+                $0.field("username", username)
+                $0.field("here", here)
+            }
+        case .rightsChanged(let conversation, let user): forgetRights(conversation, user)
+        case .revoked(let user, let family, let except, let reason): revoke(user, family, except, reason)
+        }
+    }
+
+    /// Writes a push that may be dropped.
+    private func pass(
+        _ name: StaticString, _ conversation: ConversationID, _ by: UserID, _ audience: Audience, includesSelf: Bool,
+        _ fields: (inout JSONObject) -> Void
+    ) {
+        let frame = NativeEncoder.push(
+            cmd: name,
+            data: JSONWriter.object {
+                $0.field("conversationId", conversation)
+                fields(&$0)
+            }, allocator: allocator)
+        let write: (Session) -> Void = { session in
+            if includesSelf || session.caller?.user != by { session.pass(frame) }
+        }
+        switch audience {
+        case .followers: forEachFollower(conversation, write)
+        case .users(let ids): for id in ids { users[id]?.sessions.forEach(write) }
+        }
+    }
+
+    private func presence(_ user: UserID, _ online: Bool, _ friends: [UserID]) {
+        let frame = NativeEncoder.push(
+            cmd: "presence",
+            data: JSONWriter.object {
+                $0.field("userId", user)
+                $0.field("online", online)
+            }, allocator: allocator)
+        for friend in friends { users[friend]?.sessions.forEach { $0.pass(frame) } }
+    }
+
+    private func forgetRights(_ conversation: ConversationID, _ user: UserID?) {
+        rightsEpoch += 1
+        if let user { return users[user]?.forgetRight(conversation) ?? () }
+        forEachFollower(conversation) { $0.user?.forgetRight(conversation) }
+    }
+
+    private func revoke(_ id: UserID, _ family: Int64, _ except: Int64, _ reason: RevocationReason) {
+        guard let user = users[id] else { return }
+        let code: WebSocketCloseCode =
+            switch reason {
+            case .signedOut: .signedOut
+            case .banned: .banned
+            case .passwordChanged: .passwordChanged
+            }
+        for session in Array(user.sessions) {
+            guard let own = session.caller?.family else { continue }
+            if family == 0 ? (except == 0 || own != except) : own == family { session.close(code) }
+        }
+    }
+}

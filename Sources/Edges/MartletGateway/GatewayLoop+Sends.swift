@@ -1,0 +1,65 @@
+import MartletCore
+import MartletLog
+import MartletWire
+import NIOCore
+import Synchronization
+
+/// A send whose answer is awaited.
+struct PendingSend {
+    let session: Session
+    /// The request's `seq`, as it came.
+    let seq: [UInt8]?
+}
+
+// The intake: sends of all sessions of the loop go to the log's writer together, and their answers come back together.
+extension GatewayLoop: AppendLane {
+    /// Queues a send. The batch leaves at the end of the turn, with what the loop's other sockets brought.
+    func submit(_ draft: Draft, _ session: Session, seq: [UInt8]?) {
+        let slot = freeSends.popLast() ?? pendingSends.count
+        let pending = PendingSend(session: session, seq: seq)
+        if slot == pendingSends.count { pendingSends.append(pending) } else { pendingSends[slot] = pending }
+        session.sendsInFlight += 1
+        inFlight.wrappingAdd(1, ordering: .relaxed)
+        gateway.metrics.sends.add()
+        outgoing.append(AppendRequest(draft: draft, token: UInt64(slot), lane: self))
+        guard !isSubmitScheduled else { return }
+        isSubmitScheduled = true
+        eventLoop.execute { [self] in
+            isSubmitScheduled = false
+            let batch = outgoing
+            outgoing = []
+            gateway.services.log.submit(batch)
+        }
+    }
+
+    /// Called by the log, on its own thread.
+    func complete(_ outcomes: [(token: UInt64, draft: Draft, outcome: AppendOutcome)]) {
+        eventLoop.execute { [self] in
+            for (token, draft, outcome) in outcomes { answer(Int(token), draft, outcome) }
+            flushDirty()
+        }
+    }
+
+    private func answer(_ slot: Int, _ draft: Draft, _ outcome: AppendOutcome) {
+        guard let pending = pendingSends[slot] else { return }
+        pendingSends[slot] = nil
+        freeSends.append(slot)
+        inFlight.wrappingSubtract(1, ordering: .relaxed)
+        let session = pending.session
+        session.sendsInFlight -= 1
+        guard session.isOpen else { return }
+        switch outcome {
+        case .success(let receipt):
+            session.stored(draft.conversation, receipt.seq)
+            session.write(
+                NativeEncoder.sendAnswer(
+                    seq: pending.seq, conversation: draft.conversation, receipt: receipt, allocator: allocator))
+        case .failure(let fault):
+            session.refuse(fault, seq: pending.seq, .send)
+        }
+        session.resume()
+    }
+
+    /// Sends that the log has not answered; from any thread.
+    var sendsAtWork: Int { inFlight.load(ordering: .relaxed) }
+}

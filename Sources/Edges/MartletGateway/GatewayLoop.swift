@@ -1,0 +1,200 @@
+import MartletCore
+import MartletLog
+import MartletWire
+import NIOCore
+import Synchronization
+
+/// One event loop's share of the gateway: its sessions, what they follow, and the topics that it owns. All of its state is confined to the
+/// loop, which is why it may call itself Sendable; the entrances from outside hop to the loop.
+final class GatewayLoop: @unchecked Sendable {
+    let index: Int
+    let eventLoop: any EventLoop
+    let allocator = ByteBufferAllocator()
+    private var attached: Gateway?
+
+    var wheel = TimerWheel<Session>()
+    var sessions: [SessionID: Session] = [:]
+    var users: [UserID: LocalUser] = [:]
+    var topics: [ConversationID: LoopTopic] = [:]
+    /// Sessions with something written and not flushed.
+    private var dirty: ContiguousArray<Session> = []
+
+    // GatewayLoop+Owner.swift
+    var sequencer = TopicSequencer()
+    /// Events that wait for a gap before them to be filled.
+    var waiting: [ConversationID: [Event]] = [:]
+
+    // GatewayLoop+Sends.swift
+    var outgoing: [AppendRequest] = []
+    var isSubmitScheduled = false
+    var pendingSends: ContiguousArray<PendingSend?> = []
+    var freeSends: ContiguousArray<Int> = []
+    let inFlight = Atomic<Int>(0)
+
+    /// Grows whenever somebody's rights change, so that a look-up that was under way is not believed.
+    var rightsEpoch: UInt64 = 0
+
+    init(_ index: Int, _ eventLoop: any EventLoop) {
+        self.index = index
+        self.eventLoop = eventLoop
+    }
+
+    /// Called once, before the first connection.
+    func attach(_ gateway: Gateway) {
+        attached = gateway
+        eventLoop.execute { [self] in
+            eventLoop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { [weak self] task in
+                guard let self, self.attached != nil else { return task.cancel() }
+                self.tick()
+            }
+        }
+    }
+
+    /// The gateway lives as long as its server; nothing calls a loop before it is attached.
+    var gateway: Gateway {
+        guard let attached else { preconditionFailure("a loop is used before it is attached") }
+        return attached
+    }
+
+    private func tick() {
+        for session in wheel.advance() { session.deadlineCameUp() }
+        flushDirty()
+    }
+
+    // MARK: Writing
+
+    func markDirty(_ session: Session) { dirty.append(session) }
+
+    /// Flushes each socket once per turn.
+    func flushDirty() {
+        guard !dirty.isEmpty else { return }
+        let sessions = dirty
+        dirty = []
+        for session in sessions { session.flush() }
+    }
+
+    // MARK: Following
+
+    /// The user's entry on this loop, made with its first session.
+    func join(_ session: Session, _ id: UserID) -> LocalUser {
+        let user = users[id] ?? LocalUser(id)
+        if user.sessions.isEmpty {
+            users[id] = user
+            gateway.interest.set(.inbox(id), loop: index, true)
+        }
+        user.sessions.append(session)
+        return user
+    }
+
+    func leave(_ session: Session, _ user: LocalUser) {
+        user.sessions.removeAll { $0 === session }
+        guard user.sessions.isEmpty else { return }
+        for group in user.groups { unfollow(group, user) }
+        users[user.id] = nil
+        gateway.interest.set(.inbox(user.id), loop: index, false)
+    }
+
+    private func topic(_ conversation: ConversationID) -> LoopTopic {
+        if let topic = topics[conversation] { return topic }
+        let topic = LoopTopic()
+        topics[conversation] = topic
+        gateway.interest.set(conversation, loop: index, true)
+        return topic
+    }
+
+    private func dropIfEmpty(_ topic: LoopTopic, _ conversation: ConversationID) {
+        guard topic.isEmpty else { return }
+        topics[conversation] = nil
+        gateway.interest.set(conversation, loop: index, false)
+    }
+
+    func follow(_ group: ConversationID, _ user: LocalUser) {
+        guard user.groups.insert(group).inserted else { return }
+        topic(group).users.append(user)
+    }
+
+    func unfollow(_ group: ConversationID, _ user: LocalUser) {
+        guard user.groups.remove(group) != nil, let topic = topics[group] else { return }
+        if let index = topic.users.firstIndex(where: { $0 === user }) { topic.users.remove(at: index) }
+        dropIfEmpty(topic, group)
+    }
+
+    func enter(_ room: ConversationID, _ session: Session) { topic(room).sessions.append(session) }
+
+    func exit(_ room: ConversationID, _ session: Session) {
+        guard let topic = topics[room] else { return }
+        if let index = topic.sessions.firstIndex(where: { $0 === session }) { topic.sessions.remove(at: index) }
+        dropIfEmpty(topic, room)
+    }
+
+    /// Every session on this loop that follows a conversation.
+    func forEachFollower(_ conversation: ConversationID, _ body: (Session) -> Void) {
+        switch conversation {
+        case .direct(let low, let high):
+            for user in [users[low], users[high]] { user?.sessions.forEach(body) }
+        case .inbox(let id):
+            users[id]?.sessions.forEach(body)
+        case .group, .room:
+            guard let topic = topics[conversation] else { return }
+            for user in topic.users { user.sessions.forEach(body) }
+            topic.sessions.forEach(body)
+        }
+    }
+
+    // MARK: Work beyond the loop
+
+    /// Runs `work` in the command pool and comes back to the loop with its result. `then` is not called for a session that has ended meanwhile.
+    /// Where the pool is full, the result is `overloaded`.
+    func leaveLoop<Value: Sendable>(
+        _ session: Session, _ work: @escaping @Sendable () async throws(Fault) -> Value,
+        then: @escaping (Session, Result<Value, Fault>) -> Void
+    ) {
+        let back = NIOLoopBound((session, then), eventLoop: eventLoop)
+        session.commandsInFlight += 1
+        gateway.metrics.commandsAtWork.add()
+        let isTaken = gateway.pool.submit { [self] in
+            let result: Result<Value, Fault>
+            do throws(Fault) {
+                result = .success(try await work())
+            } catch {
+                result = .failure(error)
+            }
+            eventLoop.execute { self.comeBack(back, result) }
+        }
+        if !isTaken {
+            comeBack(back, .failure(Fault(.overloaded, "too many commands at once", retryAfter: .seconds(1))))
+        }
+    }
+
+    private func comeBack<Value: Sendable>(
+        _ back: NIOLoopBound<(Session, (Session, Result<Value, Fault>) -> Void)>, _ result: Result<Value, Fault>
+    ) {
+        let (session, then) = back.value
+        gateway.metrics.commandsAtWork.add(-1)
+        session.commandsInFlight -= 1
+        if session.isOpen { then(session, result) }
+        session.resume()
+        flushDirty()
+    }
+
+    // MARK: Leaving
+
+    func announceLeaving(_ delay: Duration) {
+        eventLoop.execute { [self] in
+            for session in sessions.values where session.isLive {
+                // Spread, so that they do not all arrive elsewhere at once.
+                let milliseconds = Int64.random(in: 0...max(1, delay.milliseconds))
+                session.write(
+                    NativeEncoder.push(cmd: "goaway", data: JSONWriter.object { $0.field("delayMs", milliseconds) }, allocator: allocator))
+            }
+            flushDirty()
+        }
+    }
+
+    func closeAll(_ code: WebSocketCloseCode) {
+        eventLoop.execute { [self] in
+            for session in Array(sessions.values) { session.close(code) }
+            flushDirty()
+        }
+    }
+}

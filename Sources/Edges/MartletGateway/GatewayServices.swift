@@ -1,0 +1,97 @@
+import MartletCore
+import MartletLog
+import MartletBus
+import MartletMessaging
+import MartletWire
+import NIOCore
+
+/// Who signed in.
+package struct SessionUser: Sendable {
+    package let caller: Caller
+    package let username: String
+    package let nickname: String
+
+    package init(caller: Caller, username: String, nickname: String) {
+        self.caller = caller
+        self.username = username
+        self.nickname = nickname
+    }
+}
+
+/// Turns a token, or a guest's name, into a caller.
+package protocol SessionAuthenticator: Sendable {
+    func signIn(token: String, device: DeviceKind?, session: SessionID) async throws(Fault) -> SessionUser
+    /// Throws where the sign-in was revoked since its token was checked.
+    func confirm(_ caller: Caller) async throws(Fault)
+    func signIn(guest name: String, app: AppID?, device: DeviceKind?, address: String, session: SessionID) async throws(Fault) -> SessionUser
+}
+
+/// What the sessions follow, and what they missed.
+package protocol ConversationSource: Sendable {
+    /// The groups of a user.
+    func groups(of user: UserID) async throws(Fault) -> [ConversationID]
+    /// Events as they are pushed, with their senders' names, ascending, at most `limit`.
+    func events(_ conversation: ConversationID, from seq: Int64, through: Int64, limit: Int) async throws(Fault) -> [Event]
+    func sync(
+        _ caller: Caller, cursors: [(ConversationID, Int64)], limit: Int, rooms: [ConversationID]
+    ) async throws(Fault) -> SyncResult
+    /// Throws where the caller may not enter the room. Returns its newest seq.
+    func enter(_ caller: Caller, _ room: ConversationID) async throws(Fault) -> Int64
+}
+
+/// Decides who may write where.
+package protocol WriteRights: Sendable {
+    func sendRight(_ caller: Caller, _ conversation: ConversationID) async throws(Fault) -> SendRight
+}
+
+/// Runs the commands that have nothing to do with the session itself.
+package protocol CommandRunner: Sendable {
+    /// Returns the bytes of the answer's `data`.
+    func run(_ name: NativeCommandName, _ caller: Caller, data: [UInt8]) async throws(Fault) -> [UInt8]
+}
+
+/// Hears of users who come and go.
+package protocol PresenceAnnouncer: Sendable {
+    func announce(_ user: UserID, online: Bool) async
+}
+
+/// Serves what is not a session.
+package protocol HTTPEdge: Sendable {
+    /// Adds HTTP's handlers to a channel, on its loop. The returned work serves the channel until it closes, and ends early when it is cancelled.
+    func adopt(_ channel: any Channel) -> EventLoopFuture<@Sendable () async -> Void>
+}
+
+/// All that the gateway leans on.
+package struct GatewayServices: Sendable {
+    package let log: any EventLog
+    package let broker: any Broker
+    package let presence: any Presence
+    package let presenceWriter: any PresenceWriter
+    package let limiter: any RateLimiter
+    package let clock: any TimeSource
+    package let authenticator: any SessionAuthenticator
+    package let conversations: any ConversationSource
+    package let rights: any WriteRights
+    package let commands: any CommandRunner
+    package let announcer: any PresenceAnnouncer
+    package let http: any HTTPEdge
+
+    package init(
+        log: any EventLog, broker: any Broker, presence: any Presence, presenceWriter: any PresenceWriter, limiter: any RateLimiter,
+        clock: any TimeSource, authenticator: any SessionAuthenticator, conversations: any ConversationSource, rights: any WriteRights,
+        commands: any CommandRunner, announcer: any PresenceAnnouncer, http: any HTTPEdge
+    ) {
+        self.log = log
+        self.broker = broker
+        self.presence = presence
+        self.presenceWriter = presenceWriter
+        self.limiter = limiter
+        self.clock = clock
+        self.authenticator = authenticator
+        self.conversations = conversations
+        self.rights = rights
+        self.commands = commands
+        self.announcer = announcer
+        self.http = http
+    }
+}

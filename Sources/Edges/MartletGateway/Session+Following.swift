@@ -1,0 +1,210 @@
+import MartletBus
+import MartletCore
+import MartletMessaging
+import MartletWire
+import NIOCore
+
+// What the session gets: live events, what it missed, and rooms.
+extension Session {
+    // MARK: Events
+
+    func deliver(_ delivery: Delivery) {
+        let isOwn = delivery.event.origin == id
+        guard catchUp == nil else { return deliverBehind(delivery, isOwn) }
+        if !isOwn { push(delivery.frame) }
+    }
+
+    private func deliverBehind(_ delivery: Delivery, _ isOwn: Bool) {
+        let event = delivery.event
+        if catchUp?.arrived(event.conversation, event.seq, isOwn: isOwn) == .push { push(delivery.frame) }
+        if (catchUp?.count ?? 0) > GatewayConfiguration.heldConversations { return close(.slowReader) }
+        settle()
+    }
+
+    private func push(_ frame: ByteBuffer) {
+        guard phase == .live else { return }
+        write(frame)
+        gateway.metrics.deliveries.add()
+        if !isWritable { becameSlow() }
+    }
+
+    /// Writes what may be dropped.
+    func pass(_ frame: ByteBuffer) {
+        guard phase == .live else { return }
+        guard slowSince == nil, isWritable else { return gateway.metrics.dropped.add() }
+        write(frame)
+    }
+
+    /// A send of this session has its place; the event must not come to it again.
+    func stored(_ conversation: ConversationID, _ seq: Int64) { catchUp?.answered(conversation, seq) }
+
+    // MARK: Slow readers
+
+    private func becameSlow() {
+        guard slowSince == nil else { return }
+        slowSince = loop.wheel.now
+        gateway.metrics.slowReaders.add()
+        if catchUp == nil { catchUp = CatchUp() }
+        catchUp?.becameSlow()
+        let timeout = UInt64(max(1, gateway.configuration.slowReaderTimeout.components.seconds))
+        loop.wheel.insert(self, at: loop.wheel.now + timeout)
+    }
+
+    func writabilityChanged() {
+        guard phase == .live, isWritable, slowSince != nil else { return }
+        slowSince = nil
+        catchUp?.drained()
+        settle()
+        resume()
+        loop.flushDirty()
+    }
+
+    // MARK: Catching up
+
+    /// Reads the next of what is missing from the log; forgets the state once there is nothing.
+    func settle() {
+        guard let state = catchUp else { return }
+        if state.isDone {
+            catchUp = nil
+            return
+        }
+        guard let read = catchUp?.nextRead(page: GatewayConfiguration.catchUpPage) else { return }
+        let source = gateway.services.conversations
+        loop.leaveLoop(self) { () throws(Fault) in
+            try await source.events(
+                read.conversation, from: read.from, through: read.through, limit: GatewayConfiguration.catchUpPage)
+        } then: { (session, result: Result<[Event], Fault>) in
+            session.caughtUp(read, result)
+        }
+    }
+
+    private func caughtUp(_ read: CatchUp.Read, _ result: Result<[Event], Fault>) {
+        guard case .success(let events) = result else {
+            catchUp?.readFailed()
+            return close(.internalError)
+        }
+        if let first = events.first, first.seq > read.from {
+            // Trimmed meanwhile: a fresh sync tells the client so.
+            return close(.slowReader)
+        }
+        let through = events.last?.seq ?? read.from - 1
+        let own = catchUp?.read(read.conversation, through: through, isLast: through < read.through) ?? []
+        for event in events where !own.contains(event.seq) && phase == .live {
+            push(NativeEncoder.push(event, allocator: loop.allocator))
+        }
+        settle()
+    }
+
+    /// The user came into a group: its events go to the session from `seq` on.
+    func follow(_ group: ConversationID, from seq: Int64) {
+        if catchUp == nil { catchUp = CatchUp() }
+        catchUp?.follow(group, from: seq)
+        settle()
+    }
+
+    func unfollow(_ group: ConversationID) { catchUp?.unfollow(group) }
+
+    // MARK: Sync
+
+    func sync(_ fields: borrowing JSONFields, _ seq: [UInt8]?, _ caller: Caller) throws(Fault) {
+        let cursors = try fields.cursors("cursors", Limits.syncCursors) ?? []
+        let limit = try fields.limit(Limits.syncPageSize)
+        if catchUp == nil { catchUp = CatchUp() }
+        catchUp?.hold()
+        let (source, rooms) = (gateway.services.conversations, rooms)
+        loop.leaveLoop(self) { () throws(Fault) in
+            let result = try await source.sync(caller, cursors: cursors, limit: limit, rooms: rooms)
+            return (result, JSONWriter.encode(SyncAnswer(result)))
+        } then: { (session, result: Result<(SyncResult, [UInt8]), Fault>) in
+            session.synced(result, cursors, seq)
+        }
+    }
+
+    private func synced(
+        _ result: Result<(SyncResult, [UInt8]), Fault>, _ cursors: [(ConversationID, Int64)], _ seq: [UInt8]?
+    ) {
+        catchUp?.release()
+        switch result {
+        case .success((let answered, let data)):
+            answer(.sync, seq, data)
+            if isResuming {
+                isResuming = false
+                catchUp?.release()
+            }
+            // What the client has already and the answer left out may still be on its way to this loop.
+            for (conversation, cursor) in cursors where cursor > 0 {
+                catchUp?.synced(conversation, through: cursor, more: false)
+            }
+            for conversation in answered.conversations {
+                catchUp?.synced(conversation.conversation, through: conversation.through, more: conversation.more)
+            }
+        case .failure(let fault):
+            refuse(fault, seq: seq, .sync)
+        }
+        settle()
+    }
+
+    // MARK: Rooms
+
+    func enter(_ room: ConversationID, _ seq: [UInt8]?, _ caller: Caller) throws(Fault) {
+        guard case .room = room else { throw Fault(.notARoom, "only rooms are entered", field: "conversationId") }
+        guard rooms.contains(room) || rooms.count < GatewayConfiguration.roomsPerSession else {
+            throw Fault(.limitReached, "a session can be in \(GatewayConfiguration.roomsPerSession) rooms")
+        }
+        let source = gateway.services.conversations
+        loop.leaveLoop(self) { () throws(Fault) in
+            try await source.enter(caller, room)
+        } then: { (session, result: Result<Int64, Fault>) in
+            switch result {
+            case .success(let last): session.entered(room, after: last, seq, caller)
+            case .failure(let fault): session.refuse(fault, seq: seq, .enter)
+            }
+        }
+    }
+
+    private func entered(_ room: ConversationID, after last: Int64, _ seq: [UInt8]?, _ caller: Caller) {
+        let services = gateway.services
+        var isFirst = false
+        if !rooms.contains(room) {
+            rooms.append(room)
+            loop.enter(room, self)
+            user?.forgetRight(room)
+            follow(room, from: last + 1)
+            isFirst = services.presenceWriter.entered(room, caller.user)
+        }
+        let (username, announces) = (username, isFirst)
+        loop.leaveLoop(self) { () throws(Fault) in
+            let count = await services.presence.people(in: room, limit: 1).count
+            if announces, count <= Limits.announcedRoom {
+                services.broker.post(.room(room, user: caller.user, username: username, here: true))
+            }
+            return JSONWriter.object {
+                $0.field("lastSeq", last)
+                $0.field("people", count)
+            }
+        } then: { (session, result: Result<[UInt8], Fault>) in
+            session.conclude(.enter, seq, result)
+        }
+    }
+
+    func exit(_ room: ConversationID, _ seq: [UInt8]?) throws(Fault) {
+        guard let caller, let index = rooms.firstIndex(of: room) else {
+            throw Fault(.notAMember, "this session is not in the room", field: "conversationId")
+        }
+        rooms.remove(at: index)
+        leaveRoom(room, caller)
+        answer(.exit, seq, nil)
+    }
+
+    func leaveRoom(_ room: ConversationID, _ caller: Caller) {
+        loop.exit(room, self)
+        user?.forgetRight(room)
+        catchUp?.unfollow(room)
+        guard gateway.services.presenceWriter.left(room, caller.user) else { return }
+        let (services, username) = (gateway.services, username)
+        _ = gateway.pool.submit {
+            guard await services.presence.people(in: room, limit: 1).count <= Limits.announcedRoom else { return }
+            services.broker.post(.room(room, user: caller.user, username: username, here: false))
+        }
+    }
+}

@@ -1,0 +1,86 @@
+import MartletBus
+import MartletCore
+import MartletWire
+import NIOCore
+
+// From bytes to frames: the handshake, then RFC 6455.
+extension Session {
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        var bytes = unwrapInboundIn(data)
+        if var waiting = unread {
+            unread = nil
+            waiting.writeBuffer(&bytes)
+            bytes = waiting
+        }
+        lastHeard = loop.wheel.now
+        if phase == .peeking { peek(&bytes) }
+        if phase != .peeking, phase != .over { process(&bytes) }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        loop.flushDirty()
+        context.fireChannelReadComplete()
+    }
+
+    private func peek(_ bytes: inout ByteBuffer) {
+        switch RequestPeek.read(bytes.readableBytesUInt8Span) {
+        case .incomplete:
+            unread = bytes
+        case .http:
+            handOver(bytes)
+        case .refused(let refusal, _):
+            write(ByteBuffer(bytes: refusal.response))
+            flush()
+            phase = .over
+            context?.close(promise: nil)
+        case .upgrade(let request, let headBytes):
+            bytes.moveReaderIndex(forwardBy: headBytes)
+            phase = .anonymous
+            commandTokens = gateway.configuration.commands.burst
+            gateway.metrics.upgrades.add()
+            write(ByteBuffer(bytes: UpgradeResponse.accept(key: request.key)))
+        }
+    }
+
+    /// Takes up the commands that had to wait.
+    func processUnread() {
+        guard var bytes = unread else { return }
+        unread = nil
+        process(&bytes)
+    }
+
+    private func process(_ bytes: inout ByteBuffer) {
+        do throws(WebSocketViolation) {
+            while bytes.readableBytes > 0, phase != .over {
+                guard phase == .closing || (phase != .signingIn && mayObey) else { break }
+                guard let item = try decoder.next(&bytes) else { break }
+                handle(item)
+            }
+        } catch {
+            close(error.code)
+            return
+        }
+        // A copy, so that a few bytes of the next frame do not keep a whole read buffer alive.
+        if bytes.readableBytes > 0, phase != .over { unread = ByteBuffer(bytes: bytes.readableBytesView) }
+    }
+
+    private func handle(_ item: WebSocketDecoder.Item) {
+        if case .close(let code, _) = item { return peerCloses(code) }
+        guard phase != .closing else { return }
+        switch item {
+        case .text(let text): obey(text)
+        case .binary: close(.unacceptableData)
+        case .ping(let payload): write(WebSocketEncoder.pong(payload, allocator: loop.allocator))
+        case .pong, .close: break
+        }
+    }
+
+    /// Answers the peer's close frame, unless it is the answer to ours, and ends the connection.
+    private func peerCloses(_ code: WebSocketCloseCode?) {
+        if phase != .closing { write(WebSocketEncoder.close(code ?? .normal, allocator: loop.allocator)) }
+        flush()
+        let context = context
+        end()
+        context?.close(promise: nil)
+    }
+}

@@ -1,0 +1,249 @@
+import MartletCore
+import MartletMessaging
+import MartletWire
+import NIOCore
+
+/// One connection: from its first bytes to its close. It looks at the request's head itself; a WebSocket upgrade makes it a session, anything else is
+/// handed to HTTP and the handler leaves the pipeline. After the upgrade it is the only handler there is.
+///
+/// Session+Frames.swift reads, Session+Commands.swift obeys, Session+SignIn.swift lets in, Session+Following.swift keeps events in order.
+final class Session: ChannelDuplexHandler, RemovableChannelHandler {
+    typealias InboundIn = ByteBuffer
+    typealias InboundOut = ByteBuffer
+    typealias OutboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    enum Phase {
+        /// The first bytes have not said yet what the connection is.
+        case peeking
+        /// A WebSocket without a login.
+        case anonymous
+        /// A login is being checked: what comes behind it waits.
+        case signingIn
+        case live
+        /// A close frame was sent; nothing but the peer's is awaited.
+        case closing
+        /// The connection is gone, or belongs to HTTP.
+        case over
+    }
+
+    unowned let loop: GatewayLoop
+    private(set) var context: ChannelHandlerContext?
+    var phase = Phase.peeking
+    var decoder = WebSocketDecoder(role: .server, maximumMessage: Limits.requestBytes)
+    /// Bytes that are not used yet: an incomplete frame, or commands that must wait.
+    var unread: ByteBuffer?
+    var address = ""
+
+    // Set by a login.
+    var id = SessionID.none
+    var caller: Caller?
+    var username = ""
+    var user: LocalUser?
+    var rooms: [ConversationID] = []
+    /// Nil while all goes live, which is nearly always.
+    var catchUp: CatchUp?
+    /// The login asked to hold pushes until the first sync is answered.
+    var isResuming = false
+    /// Sends that wait to hear whether they may go to a conversation, in order.
+    var awaitingRight: [ConversationID: [(draft: Draft, seq: [UInt8]?)]] = [:]
+
+    // Load.
+    var sendsInFlight = 0
+    var commandsInFlight = 0
+    var commandTokens: Double = 0
+    var tokensRefilled: UInt64 = 0
+    var signInTries = 0
+
+    // Deadlines, in ticks of the loop's wheel.
+    private var opened: UInt64 = 0
+    var lastHeard: UInt64 = 0
+    var slowSince: UInt64?
+    private var closingSince: UInt64 = 0
+
+    private var isDirty = false
+    private var isReadHeld = false
+
+    init(_ loop: GatewayLoop) { self.loop = loop }
+
+    var gateway: Gateway { loop.gateway }
+
+    var isLive: Bool { phase == .live }
+
+    /// False once nothing must be written any more.
+    var isOpen: Bool {
+        switch phase {
+        case .anonymous, .signingIn, .live: true
+        case .peeking, .closing, .over: false
+        }
+    }
+
+    // MARK: The channel's life
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        if context.channel.isActive { begin(context) }
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        begin(context)
+        context.fireChannelActive()
+    }
+
+    private func begin(_ context: ChannelHandlerContext) {
+        guard address.isEmpty, phase == .peeking else { return }
+        address = context.remoteAddress?.ipAddress ?? ""
+        gateway.metrics.connections.add()
+        guard gateway.admit(address) else {
+            phase = .over
+            gateway.metrics.rejected(.overloaded)
+            return context.close(promise: nil)
+        }
+        opened = loop.wheel.now
+        loop.wheel.insert(self, at: opened + UInt64(gateway.configuration.signInTimeout.components.seconds))
+        let (gateway, address) = (gateway, address)
+        context.channel.closeFuture.whenComplete { _ in
+            gateway.metrics.connections.add(-1)
+            gateway.release(address)
+        }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        end()
+        self.context = nil
+        context.fireChannelInactive()
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // A reset connection: the peer is gone.
+        context.close(promise: nil)
+    }
+
+    /// The connection is the HTTP edge's from here on.
+    func handOver(_ bytes: ByteBuffer) {
+        guard let context else { return }
+        phase = .over
+        let loop = loop
+        let bound = NIOLoopBound((self, context), eventLoop: loop.eventLoop)
+        gateway.services.http.adopt(context.channel).whenComplete { result in
+            let (session, context) = bound.value
+            guard case .success(let serve) = result, session.gateway.serveHTTP(serve) else {
+                return context.close(promise: nil)
+            }
+            context.fireChannelRead(session.wrapInboundOut(bytes))
+            context.fireChannelReadComplete()
+            context.pipeline.syncOperations.removeHandler(session, promise: nil)
+        }
+    }
+
+    // MARK: Writing
+
+    /// Writes a frame; it leaves when the loop flushes.
+    func write(_ frame: ByteBuffer) {
+        guard let context else { return }
+        context.write(wrapOutboundOut(frame), promise: nil)
+        guard !isDirty else { return }
+        isDirty = true
+        loop.markDirty(self)
+    }
+
+    func flush() {
+        isDirty = false
+        context?.flush()
+    }
+
+    var isWritable: Bool { context?.channel.isWritable ?? false }
+
+    /// Closes from this side: the close frame goes out, the peer's is awaited for a moment.
+    func close(_ code: WebSocketCloseCode) {
+        guard phase != .closing, phase != .over else { return }
+        guard phase != .peeking else {
+            phase = .over
+            return context?.close(promise: nil) ?? ()
+        }
+        write(WebSocketEncoder.close(code, allocator: loop.allocator))
+        gateway.metrics.closed(code)
+        closingSince = loop.wheel.now
+        leave()
+        phase = .closing
+        unread = nil
+        loop.wheel.insert(self, at: closingSince + Self.closeTimeout)
+        resumeReading()
+    }
+
+    /// Ticks that the peer has to answer a close frame.
+    private static let closeTimeout: UInt64 = 5
+
+    /// The connection is gone.
+    func end() {
+        leave()
+        phase = .over
+        unread = nil
+    }
+
+    // MARK: Reading under load
+
+    func read(context: ChannelHandlerContext) {
+        if mayRead { context.read() } else { isReadHeld = true }
+    }
+
+    /// False while commands wait that must be done first: then the socket is not read either, and the peer feels it.
+    var mayRead: Bool { phase != .signingIn && mayObey }
+
+    /// False while too much of this session is at work, or too little of it is being read.
+    var mayObey: Bool {
+        sendsInFlight < GatewayConfiguration.sendsInFlight && commandsInFlight < GatewayConfiguration.commandsInFlight
+            && (slowSince == nil || phase != .live)
+    }
+
+    /// Goes on with what had to wait, if it may now.
+    func resume() {
+        if unread != nil, phase != .signingIn, mayObey { processUnread() }
+        resumeReading()
+    }
+
+    private func resumeReading() {
+        guard isReadHeld, mayRead else { return }
+        isReadHeld = false
+        context?.read()
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        writabilityChanged()
+        context.fireChannelWritabilityChanged()
+    }
+
+    // MARK: Deadlines
+
+    /// The wheel came to this session's slot: it closes what is overdue, or goes into a later slot.
+    func deadlineCameUp() {
+        let configuration = gateway.configuration
+        switch phase {
+        case .over: return
+        case .peeking:
+            phase = .over
+            context?.close(promise: nil)
+        case .anonymous, .signingIn:
+            close(.signInTimeout)
+        case .closing:
+            guard loop.wheel.now < closingSince + Self.closeTimeout else { return context?.close(promise: nil) ?? () }
+            loop.wheel.insert(self, at: closingSince + Self.closeTimeout)
+        case .live:
+            var deadline = lastHeard + 3 * UInt64(max(1, configuration.heartbeat.components.seconds))
+            if let slowSince {
+                let patience = slowSince + UInt64(max(1, configuration.slowReaderTimeout.components.seconds))
+                if loop.wheel.now >= patience { return close(.slowReader) }
+                deadline = min(deadline, patience)
+            }
+            guard loop.wheel.now < deadline else { return close(.heartbeatTimeout) }
+            catchUp?.forgetGuards()
+            settle()
+            loop.wheel.insert(self, at: deadline)
+        }
+    }
+}
+
+@available(*, unavailable)
+extension Session: Sendable {}
