@@ -31,7 +31,7 @@ struct OpenAPI: Sendable {
     }
 
     /// The sections, in the order of the endpoints.
-    var tags: [String] {
+    private var tags: [String] {
         var seen: Set<String> = []
         return endpoints.map(\.tag).filter { seen.insert($0).inserted }
     }
