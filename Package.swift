@@ -130,5 +130,14 @@ let package = Package(
             [
                 "MartletCore", "MartletSQL", "MartletLog", .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ]),
+        tests(
+            "MartletAccountsTests",
+            [
+                "MartletCore", "MartletSQL", "MartletLog", "MartletBus", "MartletAccounts", logging,
+                .product(name: "Crypto", package: "swift-crypto"),
+            ]),
+        tests(
+            "MartletSocialTests",
+            ["MartletCore", "MartletWire", "MartletSQL", "MartletLog", "MartletBus", "MartletSocial"]),
     ]
 )
