@@ -103,6 +103,6 @@ extension Migration {
                 pinned SMALLINT NOT NULL DEFAULT 0 CHECK (pinned IN (0, 1)), muted SMALLINT NOT NULL DEFAULT 0 CHECK (muted IN (0, 1)),
                 hidden_seq BIGINT NOT NULL DEFAULT 0, created_at BIGINT NOT NULL, PRIMARY KEY (user_id, conversation))
             """,
-            "CREATE INDEX participants_by_conversation ON participants (conversation)",
+            "CREATE INDEX participants_by_conversation ON participants (conversation, user_id)",
         ])
 }
