@@ -50,7 +50,7 @@ export function load() {
     for (const { id, log, ...fields } of kept.conversations) {
       const item = Object.assign(new Conversation(id), fields);
       const events = log.events.map((event) => [event.seq, event]);
-      Object.assign(item.log, { lo: events.length ? log.lo : 0, hi: events.length ? log.hi : 0, first: log.first, events: new Map(events) });
+      Object.assign(item.log, { lo: events.length ? log.lo : 0, hi: events.length ? log.hi : 0, first: log.first, events: new Map(events), sorted: null });
       state.conversations.set(id, item);
     }
     for (const friend of kept.friends) state.friends.set(friend.userId, friend);

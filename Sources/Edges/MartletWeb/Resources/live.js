@@ -10,7 +10,9 @@ import { conversation, reset, state, touch } from './store.js';
 import { uuidv7 } from './uuid.js';
 
 const PAGE = 50;
-const SYNC_PAGE = 100;
+// The first sync brings a screenful of each conversation; a resuming one fetches what was missed.
+const FIRST_PAGE = 30;
+const MISSED_PAGE = 100;
 const MOST_CURSORS = 1000;
 const TYPING_LASTS = 5000;
 const GAP_PATIENCE = 600;
@@ -78,9 +80,17 @@ async function onReady(hello) {
 /** Brings every conversation up to date. The server holds pushes back until this is answered. */
 async function sync() {
   for (let round = 0; round < 200; round++) {
-    const answer = await socket.request('sync', { cursors: cursors(), limit: SYNC_PAGE }, 30_000);
-    let more = false;
-    for (const part of answer.conversations ?? []) {
+    const known = cursors();
+    const limit = Object.keys(known).length ? MISSED_PAGE : FIRST_PAGE;
+    const answer = await socket.request('sync', { cursors: known, limit }, 30_000).catch((error) => {
+      if (error.retryable || limit === FIRST_PAGE) throw error;
+      // What this browser kept is of no use to the server: begin anew.
+      for (const item of state.conversations.values()) item.log.clear();
+      state.inboxSeq = undefined;
+      return null;
+    });
+    let more = !answer;
+    for (const part of answer?.conversations ?? []) {
       more = more || part.more === true;
       synced(part);
     }
@@ -90,7 +100,7 @@ async function sync() {
 }
 
 function cursors() {
-  const held = [...state.conversations.values()].filter((item) => item.kind !== 'room' && !item.log.isEmpty);
+  const held = [...state.conversations.values()].filter((item) => item.kind !== 'room' && !item.left && !item.log.isEmpty);
   held.sort((a, b) => b.lastTime - a.lastTime);
   const entries = held.slice(0, MOST_CURSORS).map((item) => [item.id, item.log.hi]);
   if (state.inboxSeq !== undefined) entries.push([`u:${state.me.userId}`, state.inboxSeq]);
@@ -191,14 +201,15 @@ function arrived(event) {
   if (!item.log.push(event)) return;
   noticed(item, event);
   if (item.kind !== 'room') {
-    if (!known || !item.title) refreshSoon();
+    const { target } = event.content ?? {};
+    if (!known || !item.title || (target && target === item.lastKnown?.seq)) refreshSoon();
     if (isMessage(event)) acknowledge(item);
     if (item.kind === 'group' && (event.type === 'membership' || event.type === 'group')) refreshGroup(item.groupId);
   }
   if (isMessage(event)) state.typing.get(item.id)?.delete(event.from);
   if (item.log.hasGap) setTimeout(() => fillGap(item), GAP_PATIENCE);
   saveSoon();
-  touch(item.id, 'list', ...(isMessage(event) && event.from !== state.me.userId ? ['arrival'] : []));
+  touch(item.id, 'list');
 }
 
 /** Reads what is missing between the window and what lies beyond it; called after a while, for answers and pushes may cross. */
@@ -309,6 +320,7 @@ export function sendText(item, text, { mentions, replyTo } = {}) {
   if (mentions?.length) content.mentions = mentions;
   if (replyTo) content.replyTo = replyTo;
   item.listed = true;
+  typingSent.delete(item.id);
   const entry = state.outbox.add(item.id, 'text', content);
   item.lastTime = Math.max(item.lastTime, entry.time);
 }

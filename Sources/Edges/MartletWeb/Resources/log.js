@@ -20,6 +20,7 @@ export class Log {
     this.hi = 0;
     this.first = 1;
     this.events = new Map();
+    this.sorted = null;
   }
 
   get isEmpty() {
@@ -37,7 +38,8 @@ export class Log {
 
   /** The held events in order. */
   inOrder() {
-    return [...this.events.values()].sort((a, b) => a.seq - b.seq);
+    this.sorted ??= [...this.events.values()].sort((a, b) => a.seq - b.seq);
+    return this.sorted;
   }
 
   /** Takes a page that reaches down from the window, or the newest page into an empty one. */
@@ -79,6 +81,15 @@ export class Log {
     return true;
   }
 
+  /** Lets go of the oldest events beyond `keep`, but of none after `readSeq`; scrolling up reads them again. */
+  trim(keep, readSeq) {
+    const lo = Math.min(this.hi - keep + 1, readSeq);
+    if (this.isEmpty || lo <= this.lo) return;
+    for (const seq of this.events.keys()) if (seq < lo) this.events.delete(seq);
+    this.lo = lo;
+    this.sorted = null;
+  }
+
   extend() {
     while (this.events.has(this.hi + 1)) this.hi++;
   }
@@ -86,6 +97,7 @@ export class Log {
   put(event, asOf) {
     const known = this.events.get(event.seq);
     if (known && known.asOf >= asOf) return;
+    this.sorted = null;
     this.events.set(event.seq, { ...event, asOf, version: (known?.version ?? 0) + 1 });
     if (!known && CHANGES.has(event.type)) this.apply(event);
   }

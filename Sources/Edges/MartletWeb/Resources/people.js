@@ -76,7 +76,6 @@ export function inboxEvent({ type, content }, refreshConversations) {
   switch (type) {
     case 'friend_request':
       quietly(refreshRequests());
-      touch('notice:friend_request');
       break;
     case 'friend_added':
     case 'friend_removed':
@@ -99,6 +98,7 @@ export function inboxEvent({ type, content }, refreshConversations) {
       quietly(refreshInvitations());
       break;
     case 'group_joined':
+      conversation(content.conversationId).left = undefined;
       quietly(refreshInvitations());
       refreshConversations();
       break;

@@ -107,7 +107,8 @@ export class Socket {
       this.set({ name: 'online' });
     } catch (error) {
       if (ws !== this.ws || this.state.name === 'stopped') return;
-      this.drop(error.retryAfterMs);
+      if (error.code === 403) this.stop(error.reason === 'banned' ? 'banned' : 'signed_out');
+      else this.drop(error.retryAfterMs);
     }
   }
 

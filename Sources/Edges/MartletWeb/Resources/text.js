@@ -57,6 +57,12 @@ export function safeUrl(address) {
   }
 }
 
+/** The address where the page may show what is there: of this server, or https, as the content policy has it. */
+export function mediaUrl(address) {
+  const url = safeUrl(address);
+  return url && (url.startsWith('https:') || new URL(url).origin === location.origin) ? url : null;
+}
+
 function initials(name) {
   const letters = [...name.trim()];
   if (letters.length === 0) return '?';
@@ -68,7 +74,7 @@ function initials(name) {
 
 /** A round picture of a person or group: the given one, or initials on a colour that stays with the id. */
 export function avatar(id, name, { url, online, square } = {}) {
-  const source = safeUrl(url);
+  const source = mediaUrl(url);
   const hue = [...String(id)].reduce((sum, letter) => (sum * 31 + letter.codePointAt(0)) % 997, 7) % 8;
   return h(
     'span',

@@ -16,6 +16,7 @@ import { friendActions } from './view-people.js';
 
 const TOGETHER = 5 * 60_000;
 const NEAR = 80;
+const MANY = 800;
 const QUICK = ['👍', '❤️', '😂', '🎉', '😮', '😢'];
 
 export class ChatView {
@@ -133,6 +134,7 @@ export class ChatView {
     const { item } = this;
     const list = [];
     let before = null;
+    let newShown = this.firstNew === 0;
     const day = (time) => {
       const date = new Date(time).toDateString();
       if (before?.date !== date) list.push({ kind: 'day', key: `day ${date}`, time });
@@ -140,7 +142,8 @@ export class ChatView {
     };
     const add = (row, event) => {
       const date = day(event.time);
-      if (this.firstNew && !row.mine && event.seq >= this.firstNew && !list.some((other) => other.kind === 'new')) {
+      if (!newShown && !row.mine && event.seq >= this.firstNew) {
+        newShown = true;
         list.push({ kind: 'new', key: 'new' });
         before = null;
       }
@@ -159,8 +162,9 @@ export class ChatView {
       const mine = event.from === state.me.userId;
       add({ kind: 'message', key: mine && event.clientId ? event.clientId : `seq ${event.seq}`, mine, state: mine ? item.stateOf(event) : undefined }, event);
     }
+    const stored = new Set(list.map((row) => row.key));
     for (const entry of state.outbox.of(item.id)) {
-      if (list.some((row) => row.key === entry.clientId)) continue;
+      if (stored.has(entry.clientId)) continue;
       const event = { ...entry, from: state.me.userId, fromName: state.me.username };
       add({ kind: 'message', key: entry.clientId, mine: true, entry, state: entry.state }, event);
     }
@@ -170,6 +174,8 @@ export class ChatView {
   draw() {
     const anchor = this.stuck ? null : this.anchor();
     const { item } = this;
+    // Thousands of rows would make every further message slow.
+    if (this.stuck && item.log.events.size > MANY) item.log.trim(MANY / 2, item.kind === 'room' ? item.log.hi : item.readSeq);
     patch(this.rows, this.entries(), {
       key: (row) => row.key,
       sig: (row) => {

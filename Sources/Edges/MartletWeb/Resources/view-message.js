@@ -4,7 +4,7 @@ import { h, icon, iconButton } from './dom.js';
 import { clock, dayName, fullTime, t } from './i18n.js';
 import { gist, note } from './preview.js';
 import { nameOf, state } from './store.js';
-import { avatar, fileSize, rich, safeUrl } from './text.js';
+import { avatar, fileSize, mediaUrl, rich, safeUrl } from './text.js';
 import { tick } from './view-list.js';
 
 const EVERYONE = ['all', 'everyone', '所有人'];
@@ -100,13 +100,15 @@ function reactions(event, toggle) {
 function body(event, item, act) {
   const c = event.content ?? {};
   const url = safeUrl(c.url);
+  const shown = mediaUrl(c.url);
   const plain = () => h('span', { class: 'words dim' }, gist(event));
+  const linked = () => (url ? h('a', { class: 'file', href: url, target: '_blank', rel: 'noopener noreferrer', download: event.type === 'file' ? c.name || '' : undefined }, icon('down'), h('span', {}, c.name || t(`type.${event.type}`), h('small', {}, fileSize(c.size)))) : plain());
   switch (event.type) {
     case 'text': return h('span', { class: `words${onlyEmoji(c.text) ? ' big' : ''}`, dir: 'auto' }, rich(String(c.text ?? ''), mentioned(event, item)));
-    case 'image': return url ? h('a', { href: url, target: '_blank', rel: 'noopener noreferrer' }, h('img', { class: 'picture', src: safeUrl(c.thumbnail) ?? url, alt: c.name || t('type.image'), loading: 'lazy', width: c.width, height: c.height })) : plain();
-    case 'voice': return url ? h('audio', { controls: true, preload: 'none', src: url }) : plain();
-    case 'video': return url ? h('video', { class: 'picture', controls: true, preload: 'metadata', src: url, poster: safeUrl(c.thumbnail) }) : plain();
-    case 'file': return url ? h('a', { class: 'file', href: url, target: '_blank', rel: 'noopener noreferrer', download: c.name || '' }, icon('down'), h('span', {}, c.name || t('type.file'), h('small', {}, fileSize(c.size)))) : plain();
+    case 'image': return shown ? h('a', { href: url, target: '_blank', rel: 'noopener noreferrer' }, h('img', { class: 'picture', src: mediaUrl(c.thumbnail) ?? shown, alt: c.name || t('type.image'), loading: 'lazy', width: c.width, height: c.height })) : linked();
+    case 'voice': return shown ? h('audio', { controls: true, preload: 'none', src: shown }) : linked();
+    case 'video': return shown ? h('video', { class: 'picture', controls: true, preload: 'metadata', src: shown, poster: mediaUrl(c.thumbnail) }) : linked();
+    case 'file': return linked();
     case 'location': return place(c);
     case 'card': return h('button', { type: 'button', class: 'file', onclick: () => act('card', { userId: Number(c.userId) }) }, icon('people'), h('span', {}, nameOf(c.userId), h('small', {}, t('type.card'))));
     case 'forward': return forwarded(c);
