@@ -44,6 +44,18 @@ import Testing
         _ = try await refresh(house, other.tokens)
     }
 
+    @Test func oneOfManyAtOnceGetsThePairAndTheFamilyEnds() async throws {
+        let house = try await House()
+        let first = try await house.register("alice")
+        let pairs = await withTaskGroup(of: TokenPair?.self) { group in
+            for _ in 0..<8 { group.addTask { try? await refresh(house, first.tokens) } }
+            return await group.reduce(into: [TokenPair]()) { pairs, pair in if let pair { pairs.append(pair) } }
+        }
+        #expect(pairs.count == 1)
+        #expect(await !house.isValid(first.tokens))
+        for pair in pairs { #expect(await !house.isValid(pair)) }
+    }
+
     @Test func anUnusedTokenExpires() async throws {
         let house = try await House { $0.refreshTokenLifetime = .seconds(3600) }
         let tokens = try await house.register("alice").tokens

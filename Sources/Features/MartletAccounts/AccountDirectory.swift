@@ -88,6 +88,9 @@ package final class AccountDirectory: UserDirectory {
         }
     }
 
+    /// How many cards are in memory.
+    var remembered: Int { state.withLock { Set($0.young.keys).union($0.old.keys).count } }
+
     private func remember(_ cards: [UserCard], unlessChangedSince changes: Int) {
         let now = clock.now
         state.withLock { state in

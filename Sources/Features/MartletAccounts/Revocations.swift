@@ -39,6 +39,9 @@ package final class Revocations: Sendable {
         }
     }
 
+    /// Whether a sign-in has ended, for a session that was let in by its token a moment ago.
+    package func isRevoked(family: Int64) -> Bool { state.withLock { $0.families[family] != nil } }
+
     /// Forgets what ended before `time`: tokens of that age have expired.
     func forget(before time: Instant) {
         state.withLock { state in
