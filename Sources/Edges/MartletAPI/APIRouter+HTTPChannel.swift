@@ -19,6 +19,7 @@ extension APIRouter {
     /// Thrown to close a connection whose client goes on sending what nobody reads.
     private struct Refused: Error {}
 
+    @concurrent
     private func serve(_ request: Request, _ writer: consuming ResponseWriter, _ channel: any Channel) async throws {
         // A sender that drips its body is not waited for.
         let deadline = channel.eventLoop.scheduleTask(in: .seconds(APIConfiguration.bodySeconds)) {
@@ -46,6 +47,7 @@ extension APIRouter {
 
     /// Says that the body is too large. What is on its way is read and dropped for a while, since closing at once might take the answer
     /// away from the client.
+    @concurrent
     private func refuse(
         _ request: APIRequest, _ writer: consuming ResponseWriter, _ body: inout RequestBody.AsyncIterator
     ) async throws {
