@@ -105,6 +105,8 @@ let package = Package(
                 "MartletCore", "MartletWire", "MartletSQL", "MartletLog", "MartletBus", "MartletAccounts", "MartletSocial",
                 "MartletMessaging", "MartletGateway", "MartletAPI", "MartletWeb", logging, lifecycle,
                 .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "Hummingbird", package: "hummingbird"),
             ] + nio),
@@ -125,6 +127,7 @@ let package = Package(
             swiftSettings: settings),
 
         // Tests, beside what they test.
+        tests("MartletGatewayTests", ["MartletCore", "MartletGateway"]),
         tests(
             "MartletLogTests",
             [
@@ -139,5 +142,11 @@ let package = Package(
         tests(
             "MartletSocialTests",
             ["MartletCore", "MartletWire", "MartletSQL", "MartletLog", "MartletBus", "MartletSocial"]),
+        // End to end: a harness for real processes, and what is tried on them.
+        .target(
+            name: "EndToEndSupport",
+            dependencies: ["MartletWire", .product(name: "NIOHTTP1", package: "swift-nio")] + nio,
+            path: "Tests/EndToEndSupport", swiftSettings: settings),
+        tests("EndToEnd", ["EndToEndSupport", "MartletWire"]),
     ]
 )

@@ -111,5 +111,5 @@ package final class Gateway: BrokerReceiver, Sendable {
     func closeSessions() { for loop in loops { loop.closeAll(.goingAway) } }
 
     /// Sends that the log has not answered yet.
-    var sendsAtWork: Int { loops.reduce(0) { $0 + $1.sendsAtWork } }
+    package var sendsAtWork: Int { loops.reduce(0) { $0 + $1.sendsAtWork } }
 }

@@ -110,6 +110,10 @@ extension GatewayLoop {
     private func forgetRights(_ conversation: ConversationID, _ user: UserID?) {
         rightsEpoch += 1
         if let user { return users[user]?.forgetRight(conversation) ?? () }
+        if case .inbox(let changed) = conversation {
+            // The user now takes, or refuses, messages of strangers: that concerns whoever may write to them.
+            for other in users.values { ConversationID.between(other.id, changed).map { other.forgetRight($0) } }
+        }
         forEachFollower(conversation) { $0.user?.forgetRight(conversation) }
     }
 

@@ -50,6 +50,15 @@ package struct Amendment: Sendable {
     package let time: Instant
     /// The amendment's content; nil where a later recall erased it.
     package let body: [UInt8]?
+
+    package init(target: Int64, seq: Int64, kind: EventKind, sender: UserID, time: Instant, body: [UInt8]?) {
+        self.target = target
+        self.seq = seq
+        self.kind = kind
+        self.sender = sender
+        self.time = time
+        self.body = body
+    }
 }
 
 /// Events of one conversation, ascending, and what amended them.
@@ -58,6 +67,12 @@ package struct LogPage: Sendable {
     /// Amendments of `events`, ascending by their own seq, wherever in the log they stand.
     package let amendments: [Amendment]
     package let bounds: LogBounds
+
+    package init(events: [Event], amendments: [Amendment], bounds: LogBounds) {
+        self.events = events
+        self.amendments = amendments
+        self.bounds = bounds
+    }
 }
 
 /// The port of the log.

@@ -1,0 +1,130 @@
+import HummingbirdCore
+import Logging
+import MartletAPI
+import MartletAccounts
+import MartletBus
+import MartletCore
+import MartletGateway
+import MartletLog
+import MartletMessaging
+import MartletSocial
+import MartletWire
+import NIOCore
+
+// What joins modules that do not know one another: small protocols that the one owns, and the other fulfils.
+
+/// Accounts let sessions in.
+struct AccountAuthenticator: SessionAuthenticator, TokenAuthenticator {
+    let accounts: Accounts
+    let tokens: AccessTokens
+    let revocations: Revocations
+
+    func caller(from token: String, trace: String) async throws(Fault) -> Caller {
+        try await tokens.caller(from: token, trace: trace)
+    }
+
+    func signIn(token: String, device: DeviceKind?, session: SessionID) async throws(Fault) -> SessionUser {
+        let identity = try await tokens.identity(from: token)
+        let caller = Caller(
+            user: identity.user, app: identity.app, role: identity.role, device: device ?? identity.device, family: identity.family,
+            session: session, name: identity.name, trace: session.text)
+        return SessionUser(caller: caller, username: identity.username, nickname: identity.name)
+    }
+
+    func signIn(
+        guest name: String, app: AppID?, device: DeviceKind?, address: String, session: SessionID
+    ) async throws(Fault) -> SessionUser {
+        let card = try await accounts.guest(name: name, app: app, address: address)
+        let caller = Caller(
+            user: card.id, app: card.app, role: .guest, device: device ?? .web, session: session, name: card.name, trace: session.text)
+        return SessionUser(caller: caller, username: card.username, nickname: card.nickname)
+    }
+
+    func confirm(_ caller: Caller) async throws(Fault) {
+        if caller.family != 0, revocations.isRevoked(family: caller.family) {
+            throw Fault(.invalidToken, "this sign-in has ended")
+        }
+    }
+}
+
+/// The messaging feature tells sessions what to follow and what they missed.
+struct MessagingSource: ConversationSource, WriteRights {
+    let log: any EventLog
+    let access: ConversationAccess
+    let groups: Groups
+    let rooms: Rooms
+    let syncing: Sync
+    let reader: EventReader
+
+    func groups(of user: UserID) async throws(Fault) -> [ConversationID] { try await groups.groupsOf(user) }
+
+    func events(_ conversation: ConversationID, from seq: Int64, through: Int64, limit: Int) async throws(Fault) -> [Event] {
+        guard seq <= through else { return [] }
+        return try await reader.named(try await log.read(conversation, seq...through, limit: limit, newest: false).events)
+    }
+
+    func sync(
+        _ caller: Caller, cursors: [(ConversationID, Int64)], limit: Int, rooms: [ConversationID]
+    ) async throws(Fault) -> SyncResult {
+        try await syncing.sync(caller, cursors: cursors, limit: limit, rooms: rooms)
+    }
+
+    func enter(_ caller: Caller, _ room: ConversationID) async throws(Fault) -> Int64 {
+        try rooms.requireEntry(caller, room)
+        return try await log.bounds([room])[room]?.last ?? 0
+    }
+
+    func sendRight(_ caller: Caller, _ conversation: ConversationID) async throws(Fault) -> SendRight {
+        try await access.sendRight(caller, conversation)
+    }
+}
+
+/// Endpoints serve as commands.
+struct EndpointCommands: CommandRunner {
+    let table: CommandTable
+
+    func run(_ name: NativeCommandName, _ caller: Caller, data: [UInt8]) async throws(Fault) -> [UInt8] {
+        try await table.run(name, caller: caller, data: data)
+    }
+}
+
+/// Friends hear of one another's coming and going.
+struct FriendAnnouncer: PresenceAnnouncer {
+    let friends: Friends
+    let broker: any Broker
+    let logger: Logger
+
+    func announce(_ user: UserID, online: Bool) async {
+        do throws(Fault) {
+            let ids = try await friends.friendIds(of: user)
+            if !ids.isEmpty { broker.post(.presence(user, online: online, to: ids)) }
+        } catch {
+            logger.warning("presence not announced", metadata: ["cause": "\(error.cause ?? error.message)"])
+        }
+    }
+}
+
+/// Friendships and blocks decide who may write directly.
+struct SocialRelations: DirectRelations {
+    let friends: Friends
+
+    func relation(of user: UserID, to other: UserID) async throws(Fault) -> Relation {
+        try await friends.relation(of: user, to: other)
+    }
+
+    func relations(of user: UserID, to others: [UserID]) async throws(Fault) -> [UserID: Relation] {
+        try await friends.relations(of: user, to: others)
+    }
+}
+
+/// Hummingbird's HTTP/1 serves what is not a session.
+struct HummingbirdEdge: HTTPEdge {
+    let http: HTTP1Channel
+    let logger: Logger
+
+    func adopt(_ channel: any Channel) -> EventLoopFuture<@Sendable () async -> Void> {
+        http.setup(channel: channel, logger: logger).map { value in
+            { await http.handle(value: value, logger: logger) }
+        }
+    }
+}
