@@ -80,25 +80,29 @@ package struct LogPage: Sendable {
 /// - An outcome of success means that the event is committed and durable.
 /// - `seq` has no gaps within a conversation, `ordinal` grows over all of them.
 /// - An event with an empty clientId has no retry record.
-/// - The same sender, clientId and conversation within the retry window give the same receipt (`isRepeat`) for the same payload, and
-///   `client_id_reused` for another one.
-/// - After each commit the committed events go to the observer, in order; a recall erases its target's content, and that of the target's edits.
+/// - The same sender, clientId and conversation within the retry window give the same receipt (`isRepeat`) for the same
+///   payload, and `client_id_reused` for another one.
+/// - After each commit the committed events go to the observer, in order; a recall erases its target's content, and
+///   that of the target's edits.
 package protocol EventLog: Sendable {
-    /// Takes a batch of sends without waiting. Refused ones (`overloaded`, `shutting_down`) are answered through their lanes as well.
+    /// Takes a batch of sends without waiting. Refused ones (`overloaded`, `shutting_down`) are answered through their
+    /// lanes as well.
     func submit(_ requests: [AppendRequest])
 
-    /// One transaction: what `body` changes and the events that it adds to `drafts`, all or nothing. Throws what `body` throws, and
-    /// the first draft's fault where one is refused.
+    /// One transaction: what `body` changes and the events that it adds to `drafts`, all or nothing. Throws what `body`
+    /// throws, and the first draft's fault where one is refused.
     func transact<Value: Sendable>(
         _ body: @escaping @Sendable (any SQLConnection, inout [Draft]) throws(Fault) -> Value
     ) async throws(Fault) -> Value
 
-    /// The newest seq of a conversation as a transaction sees it, 0 where it has no events: the next draft that the transaction adds to it gets
-    /// the number after this one.
+    /// The newest seq of a conversation as a transaction sees it, 0 where it has no events: the next draft that the
+    /// transaction adds to it gets the number after this one.
     func lastSeq(_ conversation: ConversationID, in connection: any SQLConnection) throws(Fault) -> Int64
 
-    /// Events with `seq` in `range` that exist, ascending; at most `limit`, counted from the lower end, or from the upper if `newest`.
-    func read(_ conversation: ConversationID, _ range: ClosedRange<Int64>, limit: Int, newest: Bool) async throws(Fault) -> LogPage
+    /// Events with `seq` in `range` that exist, ascending; at most `limit`, counted from the lower end, or from the
+    /// upper if `newest`.
+    func read(_ conversation: ConversationID, _ range: ClosedRange<Int64>, limit: Int, newest: Bool) async throws(Fault)
+        -> LogPage
 
     /// What exists in each conversation; conversations that never had an event are left out.
     func bounds(_ conversations: [ConversationID]) async throws(Fault) -> [ConversationID: LogBounds]
@@ -109,10 +113,12 @@ package protocol EventLog: Sendable {
     /// Messages of others than `user` after a cursor, by conversation; counting stops at `Limits.unreadCount`.
     func unread(_ cursors: [ConversationID: Int64], for user: UserID) async throws(Fault) -> [ConversationID: Int]
 
-    /// Removes events before `seq` (never the newest one); readers behind it get `reset`. Returns how many were removed; bounded per call.
+    /// Removes events before `seq` (never the newest one); readers behind it get `reset`. Returns how many were
+    /// removed; bounded per call.
     func trim(_ conversation: ConversationID, before seq: Int64) async throws(Fault) -> Int
 
-    /// Trims events older than `time` in all conversations, a bounded number per call. Returns 0 once nothing is left to do.
+    /// Trims events older than `time` in all conversations, a bounded number per call. Returns 0 once nothing is left
+    /// to do.
     func expire(before time: Instant) async throws(Fault) -> Int
 }
 

@@ -11,8 +11,8 @@ package struct VerificationReport: Sendable {
     package var isClean: Bool { problems.isEmpty }
 }
 
-/// Proves the log's contract on a database: sequences without gaps, ordinals in order, cursors within what exists, nothing that points nowhere.
-/// Reads one consistent state; safe beside a running server.
+/// Proves the log's contract on a database: sequences without gaps, ordinals in order, cursors within what exists,
+/// nothing that points nowhere. Reads one consistent state; safe beside a running server.
 package struct Verifier: Sendable {
     /// Examples named per kind of problem.
     private static let examples = 10
@@ -46,11 +46,13 @@ package struct Verifier: Sendable {
         Check(
             name: "sequence",
             query: """
-                SELECT c.name || ' should hold ' || c.first_seq || '…' || s.last || ', holds ' || s.held || ' events from ' || s.first AS problem
-                FROM log_conversations c JOIN (
-                    SELECT conversation, min(seq) AS first, max(seq) AS last, count(*) AS held FROM log_events GROUP BY conversation) s
-                    ON s.conversation = c.id
-                WHERE s.first <> c.first_seq OR s.held <> s.last - s.first + 1
+                SELECT c.name || ' should begin at ' || c.first_seq || ', holds ' || coalesce(s.held, 0) || ' events in '
+                    || coalesce(s.first, 0) || '…' || coalesce(s.last, 0) AS problem
+                FROM log_conversations c LEFT JOIN (
+                    SELECT conversation, min(seq) AS first, max(seq) AS last, count(DISTINCT seq) AS held, count(*) AS events
+                    FROM log_events GROUP BY conversation) s ON s.conversation = c.id
+                WHERE s.first <> c.first_seq OR s.held <> s.last - s.first + 1 OR s.held <> s.events
+                    OR (s.held IS NULL AND c.first_seq > 1)
                 """),
         Check(
             name: "ordinal",
@@ -90,16 +92,19 @@ package struct Verifier: Sendable {
         Check(
             name: "recall",
             query: """
-                SELECT c.name || ' still holds the content of ' || a.target || ', which was recalled' AS problem
+                SELECT c.name || ' still holds the content of ' || a.target || ' in ' || e.seq || ', which was recalled' AS problem
                 FROM log_amendments a JOIN log_conversations c ON c.id = a.conversation
-                JOIN log_events e ON e.conversation = a.conversation AND e.seq = a.target
+                JOIN log_amendments o ON o.conversation = a.conversation AND o.target = a.target
+                    AND (o.kind = \(EventKind.edit.rawValue) OR o.seq = a.seq)
+                JOIN log_events e ON e.conversation = a.conversation
+                    AND e.seq = CASE WHEN o.seq = a.seq THEN a.target ELSE o.seq END
                 WHERE a.kind = \(EventKind.recall.rawValue) AND e.body IS NOT NULL
                 """),
         Check(
             name: "cursor",
             query: """
-                SELECT p.conversation || ' was read by user ' || p.user_id || ' up to ' || max(p.read_seq, p.delivered_seq)
-                    || ', but ends at ' || coalesce(s.last, 0) AS problem
+                SELECT p.conversation || ' was read by user ' || p.user_id || ' up to '
+                    || CASE WHEN p.read_seq > p.delivered_seq THEN p.read_seq ELSE p.delivered_seq END || ', but ends at ' || coalesce(s.last, 0) AS problem
                 FROM participants p LEFT JOIN log_conversations c ON c.name = p.conversation
                 LEFT JOIN (SELECT conversation, max(seq) AS last FROM log_events GROUP BY conversation) s ON s.conversation = c.id
                 WHERE p.read_seq > coalesce(s.last, 0) OR p.delivered_seq > coalesce(s.last, 0)

@@ -16,7 +16,8 @@ extension SQLConnection {
     /// The first column of the first row as an integer.
     package func integer(_ sql: SQL) throws(Fault) -> Int64? { try row(sql)?.optionalInteger(0) }
 
-    /// Takes the next number of a named counter. Numbers grow; a transaction that fails gives its number back or leaves a gap.
+    /// Takes the next number of a named counter. Numbers grow; a transaction that fails gives its number back or leaves
+    /// a gap.
     package func next(_ counter: NumberedThing) throws(Fault) -> Int64 {
         let value = try integer(
             """
@@ -33,8 +34,9 @@ package enum NumberedThing: String, Sendable {
     case user, group, family, revocation, friendRequest = "friend_request", groupRequest = "group_request"
 }
 
-/// The port to the relational store. `write` acknowledges after the commit is durable. Both throw `unavailable` where the database can't
-/// be reached, is full or is overloaded, and whatever the body throws; a body that throws leaves nothing behind.
+/// The port to the relational store. `write` acknowledges after the commit is durable. Both throw `unavailable` where
+/// the database can't be reached, is full or is overloaded, and whatever the body throws; a body that throws leaves
+/// nothing behind.
 package protocol Database: Sendable {
     func read<Value: Sendable>(
         _ body: @escaping @Sendable (any SQLConnection) throws(Fault) -> Value

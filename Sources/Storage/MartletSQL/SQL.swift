@@ -14,8 +14,8 @@ package protocol SQLBindable {
     var sqlValue: SQLValue { get }
 }
 
-/// A statement with its values. Interpolated values are bound, never pasted: `"SELECT … WHERE id = \(id)"`. Each engine writes the
-/// placeholders in its own way.
+/// A statement with its values. Interpolated values are bound, never pasted: `"SELECT … WHERE id = \(id)"`. Each engine
+/// writes the placeholders in its own way.
 package struct SQL: ExpressibleByStringInterpolation, Sendable {
     package enum Piece: Sendable, Hashable {
         case text(String)
@@ -31,7 +31,9 @@ package struct SQL: ExpressibleByStringInterpolation, Sendable {
     package struct StringInterpolation: StringInterpolationProtocol {
         fileprivate var pieces: [Piece] = []
 
-        package init(literalCapacity: Int, interpolationCount: Int) { pieces.reserveCapacity(interpolationCount * 2 + 1) }
+        package init(literalCapacity: Int, interpolationCount: Int) {
+            pieces.reserveCapacity(interpolationCount * 2 + 1)
+        }
 
         package mutating func appendLiteral(_ literal: String) { if !literal.isEmpty { pieces.append(.text(literal)) } }
 

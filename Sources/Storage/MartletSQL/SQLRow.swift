@@ -1,7 +1,7 @@
 import MartletCore
 
-/// One row of a result, read by column name or position. A missing column or another type is our own mistake or a damaged database:
-/// it throws `internal`, naming the column for the operator.
+/// One row of a result, read by column name or position. A missing column or another type is our own mistake or a
+/// damaged database: it throws `internal`, naming the column for the operator.
 package struct SQLRow: Sendable {
     /// Shared by all rows of one result.
     private let columns: [String]

@@ -15,11 +15,13 @@ package struct LogMetrics: Sendable {
         repeats = registry.counter("martlet_log_repeats_total", "Sends that were retries of stored ones")
         refusals = registry.counter("martlet_log_refusals_total", "Sends that the log refused")
         batchSize = registry.sizes("martlet_log_batch_size", "Sends in one transaction")
-        commitLatency = registry.latency("martlet_log_commit_seconds", "From taking a batch of sends to its durable commit")
+        commitLatency = registry.latency(
+            "martlet_log_commit_seconds", "From taking a batch of sends to its durable commit")
     }
 }
 
-/// The writer thread's side of the log: everything here runs on that thread, one call at a time, which is why it may call itself Sendable.
+/// The writer thread's side of the log: everything here but `refuse` runs on that thread, one call at a time, which is
+/// why it may call itself Sendable.
 final class LogWriting: @unchecked Sendable {
     private let appender: SQLiteAppender
     private let metrics: LogMetrics
@@ -95,6 +97,12 @@ final class LogWriting: @unchecked Sendable {
         announce(events)
     }
 
+    /// Answers sends that were not stored. On any thread: it touches nothing but the lanes and the counters.
+    func refuse(_ requests: [AppendRequest], _ fault: Fault) {
+        metrics.refusals.add(requests.count)
+        Self.answer(requests.map { ($0, .failure(fault)) })
+    }
+
     func announce(_ events: [Event]) {
         guard !events.isEmpty else { return }
         metrics.events.add(events.count)
@@ -103,7 +111,10 @@ final class LogWriting: @unchecked Sendable {
 
     /// Hands outcomes back, one call per lane, each lane's in the order of its requests.
     static func answer(_ answered: [(AppendRequest, AppendOutcome)]) {
-        var lanes: [ObjectIdentifier: (lane: any AppendLane, outcomes: [(token: UInt64, draft: Draft, outcome: AppendOutcome)])] = [:]
+        var lanes:
+            [ObjectIdentifier: (
+                lane: any AppendLane, outcomes: [(token: UInt64, draft: Draft, outcome: AppendOutcome)]
+            )] = [:]
         for (request, outcome) in answered {
             lanes[ObjectIdentifier(request.lane), default: (request.lane, [])].outcomes
                 .append((request.token, request.draft, outcome))

@@ -1,8 +1,8 @@
 import MartletCore
 import MartletSQL
 
-/// Places drafts in the log, inside the writer's transaction. Belongs to the writer's thread. It remembers the newest sequence number of the
-/// conversations in use; whoever rolls a transaction back calls `forget`.
+/// Places drafts in the log, inside the writer's transaction. Belongs to the writer's thread. It remembers the newest
+/// sequence number of the conversations in use; whoever rolls a transaction back calls `forget`.
 final class SQLiteAppender {
     private struct Place {
         let key: Int64
@@ -34,8 +34,9 @@ final class SQLiteAppender {
     /// Called when the connection is about to close.
     func close() { statements = nil }
 
-    /// Appends one draft. Throws its refusal (`client_id_reused`, `unknown_message`, `already_recalled`), which leaves the transaction as it was, or a
-    /// failure of the database (`unavailable`, `internal`), after which the transaction must be undone.
+    /// Appends one draft. Throws its refusal (`client_id_reused`, `unknown_message`, `already_recalled`), which leaves
+    /// the transaction as it was, or a failure of the database (`unavailable`, `internal`), after which the transaction
+    /// must be undone.
     func append(_ draft: Draft, _ connection: SQLiteConnection) throws(Fault) -> Receipt {
         let statements = try prepared(connection)
         let place = try place(of: draft.conversation, statements)
@@ -44,7 +45,7 @@ final class SQLiteAppender {
         if hasRetryRecord, let earlier = try statements.earlier(draft, place.key, digest) { return earlier }
         if draft.kind.isAmendment { try amend(draft, place, statements) }
 
-        let receipt = Receipt(seq: place.last + 1, ordinal: try nextOrdinal(statements), time: time, isRepeat: false)
+        let receipt = Receipt(seq: place.last + 1, ordinal: (ordinal ?? 0) + 1, time: time, isRepeat: false)
         try statements.insert(draft, place.key, receipt)
         if hasRetryRecord { try statements.remember(draft, place.key, receipt, digest) }
         places[draft.conversation] = Place(key: place.key, last: receipt.seq)
@@ -52,7 +53,8 @@ final class SQLiteAppender {
         return receipt
     }
 
-    /// The newest sequence number as this transaction sees it. Remembers nothing, since the transaction may yet be undone without a word.
+    /// The newest sequence number as this transaction sees it. Remembers nothing, since the transaction may yet be
+    /// undone without a word.
     func lastSeq(_ conversation: ConversationID, _ connection: SQLiteConnection) throws(Fault) -> Int64 {
         if let place = places[conversation] { return place.last }
         let statements = try prepared(connection)
@@ -60,11 +62,19 @@ final class SQLiteAppender {
         return try statements.lastSeq(key)
     }
 
-    /// Called once before the drafts of a transaction: takes the time that they all get, and changes generations when it is due.
+    /// Called before the drafts of a transaction: takes the time that they all get, and changes generations when it is
+    /// due.
     func begin(_ connection: SQLiteConnection) throws(Fault) {
-        // Never backwards, also when the machine's clock is set back: readers sort by it.
+        let statements = try prepared(connection)
+        if ordinal == nil {
+            let newest = try statements.newestEvent()
+            ordinal = newest.ordinal
+            time = max(time, newest.time)
+        }
+        // Never backwards, also when the machine's clock is set back: readers sort by it, and what expires is found by
+        // it.
         time = max(time, clock.now)
-        try prepared(connection).rotate(now: time, window: window)
+        try statements.rotate(now: time, window: window)
     }
 
     private func prepared(_ connection: SQLiteConnection) throws(Fault) -> SQLiteLogStatements {
@@ -82,11 +92,6 @@ final class SQLiteAppender {
         let place = Place(key: key, last: try statements.lastSeq(key))
         places[conversation] = place
         return place
-    }
-
-    private func nextOrdinal(_ statements: SQLiteLogStatements) throws(Fault) -> Int64 {
-        if let ordinal { return ordinal + 1 }
-        return try statements.lastOrdinal() + 1
     }
 
     /// Checks an amendment's target and notes the amendment; a recall erases the content and its edits.

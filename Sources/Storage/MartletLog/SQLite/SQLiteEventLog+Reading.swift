@@ -9,7 +9,9 @@ extension SQLiteEventLog {
     /// Names in one `IN (…)`.
     private static let namesPerQuery = 500
 
-    package func read(_ conversation: ConversationID, _ range: ClosedRange<Int64>, limit: Int, newest: Bool) async throws(Fault) -> LogPage {
+    package func read(_ conversation: ConversationID, _ range: ClosedRange<Int64>, limit: Int, newest: Bool)
+        async throws(Fault) -> LogPage
+    {
         try await database.read { connection throws(Fault) in
             guard let bounds = try Self.bounds([conversation], connection)[conversation],
                 let key = try Self.key(of: conversation, connection)
@@ -29,7 +31,9 @@ extension SQLiteEventLog {
         }
     }
 
-    private static func amendments(_ key: Int64, _ events: [Event], _ connection: any SQLConnection) throws(Fault) -> [Amendment] {
+    private static func amendments(_ key: Int64, _ events: [Event], _ connection: any SQLConnection) throws(Fault)
+        -> [Amendment]
+    {
         guard let first = events.first?.seq, let last = events.last?.seq else { return [] }
         let rows = try connection.rows(
             """
@@ -42,7 +46,8 @@ extension SQLiteEventLog {
         for row in rows.reversed() {
             amendments.append(
                 Amendment(
-                    target: try row.integer("target"), seq: try row.integer("seq"), kind: try kind(row), sender: try row.user("sender"),
+                    target: try row.integer("target"), seq: try row.integer("seq"), kind: try kind(row),
+                    sender: try row.user("sender"),
                     time: try row.instant("time"), body: try row.optionalBlob("body")))
         }
         return amendments
@@ -67,7 +72,8 @@ extension SQLiteEventLog {
                 """)
             for row in rows {
                 result[try row.conversation("name")] = LogBounds(
-                    first: try row.integer("first_seq"), last: try row.integer("seq"), lastTime: try row.instant("time"))
+                    first: try row.integer("first_seq"), last: try row.integer("seq"), lastTime: try row.instant("time")
+                )
             }
         }
         return result
@@ -89,7 +95,9 @@ extension SQLiteEventLog {
         }
     }
 
-    package func unread(_ cursors: [ConversationID: Int64], for user: UserID) async throws(Fault) -> [ConversationID: Int] {
+    package func unread(_ cursors: [ConversationID: Int64], for user: UserID) async throws(Fault) -> [ConversationID:
+        Int]
+    {
         try await database.read { connection throws(Fault) in
             var result: [ConversationID: Int] = [:]
             for (conversation, cursor) in cursors {
@@ -111,28 +119,34 @@ extension SQLiteEventLog {
         try await database.write { connection throws(Fault) in try Self.trim(conversation, before: seq, connection) }
     }
 
-    private static func trim(_ conversation: ConversationID, before seq: Int64, _ connection: any SQLConnection) throws(Fault) -> Int {
-        guard let key = try key(of: conversation, connection), let bounds = try bounds([conversation], connection)[conversation]
+    private static func trim(_ conversation: ConversationID, before seq: Int64, _ connection: any SQLConnection)
+        throws(Fault) -> Int
+    {
+        guard let key = try key(of: conversation, connection),
+            let bounds = try bounds([conversation], connection)[conversation]
         else { return 0 }
         // The newest event stays: the next sequence number is counted from it.
         let first = min(seq, bounds.last, bounds.first + trimmedPerCall)
         guard first > bounds.first else { return 0 }
         let removed = try connection.run("DELETE FROM log_events WHERE conversation = \(key) AND seq < \(first)")
-        try connection.run("DELETE FROM log_amendments WHERE conversation = \(key) AND (target < \(first) OR seq < \(first))")
+        try connection.run(
+            "DELETE FROM log_amendments WHERE conversation = \(key) AND (target < \(first) OR seq < \(first))")
         try connection.run("UPDATE log_conversations SET first_seq = \(first) WHERE id = \(key)")
         return removed
     }
 
     package func expire(before time: Instant) async throws(Fault) -> Int {
         try await database.write { connection throws(Fault) in
-            // Ordinals grow with time: what lies before the mark was dealt with already.
+            // Ordinals grow with time: what lies before the mark was dealt with already, and nothing old lies behind
+            // the first that is young. So one bounded stretch tells all; looking for old events in the whole table
+            // would stop every writer meanwhile.
             let mark = try connection.integer("SELECT value FROM log_state WHERE name = 'expired_through'") ?? 0
             let rows = try connection.rows(
                 """
                 SELECT c.name, max(e.seq) AS seq, max(e.ordinal) AS ordinal FROM (
-                    SELECT conversation, seq, ordinal FROM log_events WHERE ordinal > \(mark) AND time < \(time)
+                    SELECT conversation, seq, ordinal, time FROM log_events WHERE ordinal > \(mark)
                     ORDER BY ordinal LIMIT \(Self.trimmedPerCall)) e
-                JOIN log_conversations c ON c.id = e.conversation GROUP BY c.name
+                JOIN log_conversations c ON c.id = e.conversation WHERE e.time < \(time) GROUP BY c.name
                 """)
             var removed = 0
             var through = mark
@@ -160,7 +174,8 @@ extension SQLiteEventLog {
 
     private static func event(_ row: SQLRow, _ conversation: ConversationID) throws(Fault) -> Event {
         Event(
-            conversation: conversation, seq: try row.integer("seq"), ordinal: try row.integer("ordinal"), sender: try row.user("sender"),
+            conversation: conversation, seq: try row.integer("seq"), ordinal: try row.integer("ordinal"),
+            sender: try row.user("sender"),
             senderName: "", kind: try kind(row), clientId: try row.text("client_id"), time: try row.instant("time"),
             body: try row.optionalBlob("body"))
     }

@@ -2,7 +2,8 @@ import MartletCore
 import MartletSQL
 import Synchronization
 
-/// The log on SQLite. Sends of all event loops gather while the writer commits and go into its next transaction together.
+/// The log on SQLite. Sends of all event loops gather while the writer commits and go into its next transaction
+/// together.
 package final class SQLiteEventLog: EventLog {
     /// Sends that may wait for the writer; what comes past that is refused.
     private static let capacity = 100_000
@@ -22,7 +23,8 @@ package final class SQLiteEventLog: EventLog {
     ///   - window: how long retries are recognised at least; the protocol promises 24 hours.
     ///   - onCommit: gets the events of each commit, in order, on the writer's thread.
     package init(
-        _ database: SQLiteDatabase, clock: any TimeSource, window: Duration = .seconds(24 * 3600), metrics: LogMetrics = LogMetrics(),
+        _ database: SQLiteDatabase, clock: any TimeSource, window: Duration = .seconds(24 * 3600),
+        metrics: LogMetrics = LogMetrics(),
         onCommit: @escaping @Sendable ([Event]) -> Void
     ) {
         self.database = database
@@ -30,6 +32,7 @@ package final class SQLiteEventLog: EventLog {
     }
 
     package func submit(_ requests: [AppendRequest]) {
+        guard !requests.isEmpty else { return }
         let outcome: (accepted: Bool, schedules: Bool) = inbox.withLock { inbox in
             guard inbox.requests.count + requests.count <= Self.capacity else { return (false, false) }
             inbox.requests.append(contentsOf: requests)
@@ -39,14 +42,14 @@ package final class SQLiteEventLog: EventLog {
         if outcome.schedules { database.submit(BatchJob(self)) }
         if !outcome.accepted {
             let fault = Fault(.overloaded, "too many messages wait to be stored", retryAfter: .seconds(1))
-            LogWriting.answer(requests.map { ($0, .failure(fault)) })
+            writing.refuse(requests, fault)
         }
     }
 
     /// Sends that wait for the writer.
     package var queueDepth: Int { inbox.withLock { $0.requests.count } }
 
-    /// Called by the batch job as it begins; what comes later goes into the next one.
+    /// Called by the batch job as it begins, or where it can't; what comes later goes into the next one.
     fileprivate func take() -> [AppendRequest] {
         let (batch, hasMore) = inbox.withLock { inbox in
             inbox.isScheduled = inbox.requests.count > Self.batchSize
@@ -65,7 +68,8 @@ package final class SQLiteEventLog: EventLog {
         _ body: @escaping @Sendable (any SQLConnection, inout [Draft]) throws(Fault) -> Value
     ) async throws(Fault) -> Value {
         let writing = writing
-        let (value, _) = try await database.perform { (connection: SQLiteConnection) throws(Fault) -> (Value, [Event]) in
+        let (value, _) = try await database.perform {
+            (connection: SQLiteConnection) throws(Fault) -> (Value, [Event]) in
             var drafts: [Draft] = []
             let value = try body(connection, &drafts)
             return (value, try writing.append(drafts, connection))
@@ -110,10 +114,13 @@ private final class BatchJob: SQLiteJob, @unchecked Sendable {
     func finish(_ failure: Fault?) {
         if let failure {
             log.writing.forget()
-            // The job may have been refused before it ran.
+            // The transaction may have ended before it was this job's turn.
             if requests.isEmpty { requests = log.take() }
-            outcomes = requests.map { _ in .failure(failure) }
+            log.writing.refuse(requests, failure)
+        } else {
+            log.writing.finish(requests, outcomes, took: .now - started)
         }
-        log.writing.finish(requests, outcomes, took: .now - started)
     }
+
+    func refuse(_ fault: Fault) { log.writing.refuse(log.take(), fault) }
 }

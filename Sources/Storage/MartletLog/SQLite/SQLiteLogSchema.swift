@@ -1,9 +1,10 @@
 import MartletSQL
 
 extension Migration {
-    /// The log's tables in SQLite. `log_events` is append-only: rows are keyed by their ordinal, so that a commit writes at the end of the file's tree,
-    /// and one index finds them by conversation. The retry window lies beside it, in two generations of at least 24 hours each: the older one is
-    /// emptied when the newer one is full, instead of deleting row by row.
+    /// The log's tables in SQLite. `log_events` is append-only: rows are keyed by their ordinal, so that a commit
+    /// writes at the end of the file's tree, and one index finds them by conversation. The retry window lies beside it,
+    /// in two generations of at least 24 hours each: the older one is emptied when the newer one is full, instead of
+    /// deleting row by row.
     package static let sqliteLog = Migration(
         4, "log",
         [
@@ -29,7 +30,8 @@ extension Migration {
             "INSERT INTO log_state (name, value) VALUES ('generation', 0), ('generation_since', 0), ('expired_through', 0)",
         ])
 
-    // Client ids come first in the key: those of our own clients grow with time, so that their rows go to the right edge of the tree.
+    // Client ids come first in the key: those of our own clients grow with time, so that their rows go to the right
+    // edge of the tree.
     private static func retries(_ table: String) -> SQL {
         SQL(
             stringLiteral: """

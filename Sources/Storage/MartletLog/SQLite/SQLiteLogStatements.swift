@@ -3,7 +3,7 @@ import MartletSQL
 
 /// The statements of an append. They live as long as the writer's connection.
 final class SQLiteLogStatements {
-    private let insertEvent, findConversation, insertConversation, newestSeq, newestOrdinal: SQLiteStatement
+    private let insertEvent, findConversation, insertConversation, newestSeq, newest: SQLiteStatement
     private let eventState, eraseEvent, eraseEdits, insertAmendment, readState, writeState: SQLiteStatement
     private let findRetry, insertRetry, emptyRetries: [SQLiteStatement]
 
@@ -20,7 +20,7 @@ final class SQLiteLogStatements {
         findConversation = try make("SELECT id FROM log_conversations WHERE name = ?1")
         insertConversation = try make("INSERT INTO log_conversations (name) VALUES (?1) RETURNING id")
         newestSeq = try make("SELECT max(seq) FROM log_events WHERE conversation = ?1")
-        newestOrdinal = try make("SELECT max(ordinal) FROM log_events")
+        newest = try make("SELECT ordinal, time FROM log_events ORDER BY ordinal DESC LIMIT 1")
         eventState = try make("SELECT kind, body IS NULL FROM log_events WHERE conversation = ?1 AND seq = ?2")
         eraseEvent = try make("UPDATE log_events SET body = NULL WHERE conversation = ?1 AND seq = ?2")
         eraseEdits = try make(
@@ -28,7 +28,8 @@ final class SQLiteLogStatements {
             UPDATE log_events SET body = NULL WHERE conversation = ?1 AND seq IN
                 (SELECT seq FROM log_amendments WHERE conversation = ?1 AND target = ?2 AND kind = \(EventKind.edit.rawValue))
             """)
-        insertAmendment = try make("INSERT INTO log_amendments (conversation, target, seq, kind, sender) VALUES (?1, ?2, ?3, ?4, ?5)")
+        insertAmendment = try make(
+            "INSERT INTO log_amendments (conversation, target, seq, kind, sender) VALUES (?1, ?2, ?3, ?4, ?5)")
         readState = try make("SELECT value FROM log_state WHERE name = ?1")
         writeState = try make("UPDATE log_state SET value = ?1 WHERE name = ?2")
         var find: [SQLiteStatement] = []
@@ -37,10 +38,12 @@ final class SQLiteLogStatements {
         for table in ["log_retries_0", "log_retries_1"] {
             find.append(
                 try make(
-                    "SELECT seq, ordinal, time, digest FROM \(table) WHERE client_id = ?1 AND sender = ?2 AND conversation = ?3"))
+                    "SELECT seq, ordinal, time, digest FROM \(table) WHERE client_id = ?1 AND sender = ?2 AND conversation = ?3"
+                ))
             insert.append(
                 try make(
-                    "INSERT INTO \(table) (client_id, sender, conversation, seq, ordinal, time, digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"))
+                    "INSERT INTO \(table) (client_id, sender, conversation, seq, ordinal, time, digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+                ))
             empty.append(try make("DELETE FROM \(table)"))
         }
         (findRetry, insertRetry, emptyRetries) = (find, insert, empty)
@@ -76,7 +79,12 @@ final class SQLiteLogStatements {
         return try value(newestSeq) ?? 0
     }
 
-    func lastOrdinal() throws(Fault) -> Int64 { try value(newestOrdinal) ?? 0 }
+    /// The last event of the whole log; 0 and the distant past where there is none.
+    func newestEvent() throws(Fault) -> (ordinal: Int64, time: Instant) {
+        defer { newest.reset() }
+        guard try newest.step() else { return (0, .distantPast) }
+        return (newest.integer(0), Instant(milliseconds: newest.integer(1)))
+    }
 
     private func value(_ statement: SQLiteStatement, text: (Int32, String)? = nil) throws(Fault) -> Int64? {
         defer { statement.reset() }
@@ -124,7 +132,8 @@ final class SQLiteLogStatements {
                 throw Fault(.clientIdReused, "this clientId was used for another payload", field: "clientId")
             }
             return Receipt(
-                seq: statement.integer(0), ordinal: statement.integer(1), time: Instant(milliseconds: statement.integer(2)), isRepeat: true)
+                seq: statement.integer(0), ordinal: statement.integer(1),
+                time: Instant(milliseconds: statement.integer(2)), isRepeat: true)
         }
         return nil
     }

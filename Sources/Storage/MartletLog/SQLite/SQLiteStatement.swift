@@ -2,7 +2,8 @@ import GRDBSQLite
 import MartletCore
 import MartletSQL
 
-/// A prepared statement on SQLite's own interface: what an append needs, without a value in between. Belongs to the writer's thread.
+/// A prepared statement on SQLite's own interface: what an append needs, without a value in between. Belongs to the
+/// writer's thread.
 final class SQLiteStatement {
     private let statement: OpaquePointer
     private let connection: OpaquePointer
@@ -25,7 +26,8 @@ final class SQLiteStatement {
 
     func bindNull(_ index: Int32) { sqlite3_bind_null(statement, index) }
 
-    /// Runs the statement with `text` and `blob` bound for as long as it takes, without a copy. Returns true where there is a row.
+    /// Runs the statement with `text` and `blob` bound for as long as it takes, without a copy. Returns true where
+    /// there is a row.
     func step(text: (Int32, String)? = nil, blob: (Int32, [UInt8])? = nil) throws(Fault) -> Bool {
         let code: Int32
         if var text {
@@ -51,7 +53,12 @@ final class SQLiteStatement {
     private func step(_ blob: (Int32, [UInt8])?) -> Int32 {
         guard let blob else { return sqlite3_step(statement) }
         return blob.1.withUnsafeBytes { bytes in
-            _ = sqlite3_bind_blob(statement, blob.0, bytes.baseAddress, Int32(bytes.count), nil)
+            // No bytes have no address, which would bind NULL: a body that was recalled.
+            if bytes.isEmpty {
+                sqlite3_bind_zeroblob(statement, blob.0, 0)
+            } else {
+                sqlite3_bind_blob(statement, blob.0, bytes.baseAddress, Int32(bytes.count), nil)
+            }
             return sqlite3_step(statement)
         }
     }
@@ -76,6 +83,7 @@ final class SQLiteStatement {
         case SQLITE_IOERR: return Fault(.unavailable, "the disk failed", retryAfter: .seconds(30), cause: failure)
         case SQLITE_READONLY:
             return Fault(.unavailable, "the database file can't be written", retryAfter: .seconds(30), cause: failure)
+        case SQLITE_CORRUPT, SQLITE_NOTADB: return Fault(.unavailable, "the database file is damaged", cause: failure)
         default: return .ours(failure)
         }
     }

@@ -20,21 +20,23 @@ package struct Migrator: Sendable {
     /// `migrations` in ascending order of their numbers.
     package init(_ migrations: [Migration]) { self.migrations = migrations }
 
-    /// Applies what is missing, in one transaction, which is the lock: two programs that start together take turns. Returns the names of the
-    /// steps applied. Throws `conflict` where the database was made by a newer program.
+    /// Applies what is missing, in one transaction, which is the lock: two programs that start together take turns.
+    /// Returns the names of the steps applied. Throws `unavailable` where the database was made by a newer program.
     @discardableResult
     package func migrate(_ database: some Database, now: Instant) async throws(Fault) -> [String] {
         let migrations = migrations
         return try await database.write { connection throws(Fault) in
             try connection.run(
-                "CREATE TABLE IF NOT EXISTS schema_migrations (number BIGINT PRIMARY KEY, name TEXT NOT NULL, applied_at BIGINT NOT NULL)")
+                "CREATE TABLE IF NOT EXISTS schema_migrations (number BIGINT PRIMARY KEY, name TEXT NOT NULL, applied_at BIGINT NOT NULL)"
+            )
             let applied = try Self.newest(connection)
             try Self.refuseNewer(applied, than: migrations)
             var names: [String] = []
             for migration in migrations where migration.number > applied {
                 for statement in migration.statements { try connection.run(statement) }
                 try connection.run(
-                    "INSERT INTO schema_migrations (number, name, applied_at) VALUES (\(migration.number), \(migration.name), \(now))")
+                    "INSERT INTO schema_migrations (number, name, applied_at) VALUES (\(migration.number), \(migration.name), \(now))"
+                )
                 names.append(migration.name)
             }
             return names
@@ -50,7 +52,8 @@ package struct Migrator: Sendable {
         guard applied <= known else {
             throw Fault(
                 .unavailable,
-                "the database has schema \(applied), this program knows \(known): it was made by a newer martlet; upgrade this one")
+                "the database has schema \(applied), this program knows \(known): it was made by a newer martlet; upgrade this one"
+            )
         }
     }
 }

@@ -4,7 +4,8 @@ extension Migration {
         ([accounts, social, messaging] + log).sorted { $0.number < $1.number }
     }
 
-    // Types are those that both engines understand: BIGINT, SMALLINT, TEXT. Flags are SMALLINT 0 or 1, times BIGINT milliseconds.
+    // Types are those that both engines understand: BIGINT, SMALLINT, TEXT. Flags are SMALLINT 0 or 1, times BIGINT
+    // milliseconds.
 
     static let accounts = Migration(
         1, "accounts",
@@ -95,7 +96,8 @@ extension Migration {
                 invited_by BIGINT NOT NULL REFERENCES users (id), created_at BIGINT NOT NULL, PRIMARY KEY (group_id, user_id))
             """,
             "CREATE INDEX group_invitations_by_user ON group_invitations (user_id)",
-            // A user's own state of a conversation. Direct conversations and groups have a row for each side or member; rooms have none.
+            // A user's own state of a conversation. Direct conversations and groups have a row for each side or member;
+            // rooms have none.
             """
             CREATE TABLE participants (
                 user_id BIGINT NOT NULL REFERENCES users (id), conversation TEXT NOT NULL,

@@ -8,7 +8,8 @@ package struct SQLiteConnection: SQLConnection {
 
     init(_ connection: GRDB.Database) { self.connection = connection }
 
-    /// SQLite's own handle, for the event log, whose statements live as long as the connection. Nil once the connection is closed.
+    /// SQLite's own handle, for the event log, whose statements live as long as the connection. Nil once the connection
+    /// is closed.
     package var handle: OpaquePointer? { connection.sqliteConnection }
 
     package func rows(_ sql: SQL) throws(Fault) -> [SQLRow] {

@@ -4,7 +4,8 @@ import MartletCore
 
 /// SQLite through GRDB: one writer thread that commits in groups, several readers beside it.
 ///
-/// The journal is a write-ahead log and `synchronous` is FULL, so that a commit has reached the disk (fsync) before it is acknowledged.
+/// The journal is a write-ahead log and `synchronous` is FULL, so that a commit has reached the disk (fsync) before it
+/// is acknowledged.
 package final class SQLiteDatabase: Database {
     /// Where the data is.
     package enum Location: Sendable {
@@ -53,29 +54,28 @@ package final class SQLiteDatabase: Database {
         try await perform { (connection: SQLiteConnection) throws(Fault) in try body(connection) }
     }
 
-    /// As `write`, with the engine's own connection; `finished` runs on the writer's thread behind the commit, before the caller goes on.
+    /// As `write`, with the engine's own connection; `finished` runs on the writer's thread behind the commit, before
+    /// the caller goes on. It does not run where the job can't be taken.
     package func perform<Value: Sendable>(
         _ body: @escaping @Sendable (SQLiteConnection) throws(Fault) -> Value,
         finished: @escaping @Sendable (Result<Value, Fault>) -> Void = { _ in }
     ) async throws(Fault) -> Value {
         let result = await withCheckedContinuation { (continuation: CheckedContinuation<Result<Value, Fault>, Never>) in
             submit(
-                ClosureJob(body) { result in
-                    finished(result)
-                    continuation.resume(returning: result)
-                })
+                ClosureJob(body, finished: finished) { result in continuation.resume(returning: result) })
         }
         return try result.get()
     }
 
-    /// Queues a job for the writer's next transaction. The job is finished in any case: with a fault where it can't be taken.
+    /// Queues a job for the writer's next transaction. The job is finished in any case: with a fault where it can't be
+    /// taken.
     package func submit(_ job: any SQLiteJob) { writer.submit(job) }
 
     /// Jobs that wait for the writer.
     package var queueDepth: Int { writer.depth }
 
-    /// Finishes the jobs that were taken, refuses later ones, and closes the files. Blocks until it is done. `beforeClosing` runs once no job
-    /// will run any more: the place to let go of what belongs to the connection.
+    /// Finishes the jobs that were taken, refuses later ones, and closes the files. Blocks until it is done.
+    /// `beforeClosing` runs once no job will run any more: the place to let go of what belongs to the connection.
     package func close(_ beforeClosing: () -> Void = {}) {
         writer.close()
         beforeClosing()
@@ -105,9 +105,13 @@ package final class SQLiteDatabase: Database {
         if let fault = error as? Fault { return fault }
         guard let error = error as? DatabaseError else { return .ours(error) }
         switch error.resultCode {
+        // What GRDB says of a pool that was closed.
+        case .SQLITE_MISUSE where error.sql == nil:
+            return Fault(.shuttingDown, "the server is stopping", retryAfter: .seconds(2), cause: error)
         case .SQLITE_FULL: return Fault(.unavailable, "the disk is full", retryAfter: .seconds(30), cause: error)
         case .SQLITE_BUSY, .SQLITE_LOCKED:
-            return Fault(.unavailable, "the database is locked by another program", retryAfter: .seconds(1), cause: error)
+            return Fault(
+                .unavailable, "the database is locked by another program", retryAfter: .seconds(1), cause: error)
         case .SQLITE_CANTOPEN: return Fault(.unavailable, "the database file can't be opened", cause: error)
         case .SQLITE_READONLY, .SQLITE_PERM:
             return Fault(.unavailable, "the database file can't be written", retryAfter: .seconds(30), cause: error)
@@ -122,24 +126,32 @@ package final class SQLiteDatabase: Database {
 private final class ClosureJob<Value: Sendable>: SQLiteJob, @unchecked Sendable {
     private let body: @Sendable (SQLiteConnection) throws(Fault) -> Value
     private let finished: @Sendable (Result<Value, Fault>) -> Void
+    private let answer: @Sendable (Result<Value, Fault>) -> Void
     /// Touched by the writer's thread only, which is why the class may call itself Sendable.
     private var value: Value?
 
     init(
         _ body: @escaping @Sendable (SQLiteConnection) throws(Fault) -> Value,
-        finished: @escaping @Sendable (Result<Value, Fault>) -> Void
+        finished: @escaping @Sendable (Result<Value, Fault>) -> Void,
+        answer: @escaping @Sendable (Result<Value, Fault>) -> Void
     ) {
         self.body = body
         self.finished = finished
+        self.answer = answer
     }
 
     func run(_ connection: SQLiteConnection) throws(Fault) { value = try body(connection) }
 
     func finish(_ failure: Fault?) {
+        let result: Result<Value, Fault>
         if let value, failure == nil {
-            finished(.success(value))
+            result = .success(value)
         } else {
-            finished(.failure(failure ?? Fault(.internalError, "internal error")))
+            result = .failure(failure ?? Fault(.internalError, "internal error"))
         }
+        finished(result)
+        answer(result)
     }
+
+    func refuse(_ fault: Fault) { answer(.failure(fault)) }
 }

@@ -8,10 +8,13 @@ package protocol SQLiteJob: AnyObject, Sendable {
     func run(_ connection: SQLiteConnection) throws(Fault)
     /// Called once, on the writer's thread: with nil after the commit, else with what went wrong.
     func finish(_ failure: Fault?)
+    /// Called instead of both, on the submitter's thread, where the job can't be taken. The writer may be at work
+    /// meanwhile.
+    func refuse(_ fault: Fault)
 }
 
-/// The one thread that writes. It takes all jobs that wait, runs each in a savepoint of one transaction, commits (one fsync for all of them),
-/// and then finishes them in order. While it commits, the next group gathers.
+/// The one thread that writes. It takes all jobs that wait, runs each in a savepoint of one transaction, commits (one
+/// fsync for all of them), and then finishes them in order. While it commits, the next group gathers.
 final class SQLiteWriter: @unchecked Sendable {
     /// Jobs in one transaction, so that the first one's caller does not wait for too many others.
     private static let groupSize = 512
@@ -47,7 +50,7 @@ final class SQLiteWriter: @unchecked Sendable {
             if waiting.count == 1 { condition.signal() }
             return nil
         }
-        if let refusal { job.finish(refusal) }
+        if let refusal { job.refuse(refusal) }
     }
 
     /// Stops after the jobs that wait now.
@@ -110,8 +113,9 @@ final class SQLiteWriter: @unchecked Sendable {
             try connection.execute(sql: "RELEASE job")
             return nil
         } catch let fault as Fault {
-            // A full disk makes SQLite roll back everything by itself.
-            guard connection.isInsideTransaction else { throw fault }
+            // A full disk makes SQLite roll back everything by itself. The other jobs did nothing wrong: to them it is
+            // our failure.
+            guard connection.isInsideTransaction else { throw fault.isOurs ? fault : Fault.ours(fault) }
             try connection.execute(sql: "ROLLBACK TO job")
             try connection.execute(sql: "RELEASE job")
             return fault
