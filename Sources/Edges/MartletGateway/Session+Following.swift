@@ -46,8 +46,7 @@ extension Session {
         gateway.metrics.slowReaders.add()
         if catchUp == nil { catchUp = CatchUp() }
         catchUp?.becameSlow()
-        let timeout = UInt64(max(1, gateway.configuration.slowReaderTimeout.components.seconds))
-        loop.wheel.insert(self, at: loop.wheel.now + timeout)
+        scheduleSlowDeadline()
     }
 
     func writabilityChanged() {

@@ -60,6 +60,8 @@ final class Session: ChannelDuplexHandler, RemovableChannelHandler {
     var lastHeard: UInt64 = 0
     var slowSince: UInt64?
     private var closingSince: UInt64 = 0
+    /// When the wheel comes to this session; an entry that comes up at another tick is an older one.
+    private var scheduledAt: UInt64 = .max
 
     private var isDirty = false
     private var isReadHeld = false
@@ -100,7 +102,7 @@ final class Session: ChannelDuplexHandler, RemovableChannelHandler {
             return context.close(promise: nil)
         }
         opened = loop.wheel.now
-        loop.wheel.insert(self, at: opened + UInt64(gateway.configuration.signInTimeout.components.seconds))
+        schedule(opened + signInTicks)
         let (gateway, address) = (gateway, address)
         context.channel.closeFuture.whenComplete { _ in
             gateway.metrics.connections.add(-1)
@@ -169,7 +171,7 @@ final class Session: ChannelDuplexHandler, RemovableChannelHandler {
         leave()
         phase = .closing
         unread = nil
-        loop.wheel.insert(self, at: closingSince + Self.closeTimeout)
+        schedule(closingSince + Self.closeTimeout)
         resumeReading()
     }
 
@@ -217,31 +219,47 @@ final class Session: ChannelDuplexHandler, RemovableChannelHandler {
 
     // MARK: Deadlines
 
+    private var signInTicks: UInt64 { Self.ticks(gateway.configuration.signInTimeout) }
+
+    private static func ticks(_ duration: Duration) -> UInt64 { UInt64(max(1, duration.components.seconds)) }
+
+    /// Asks the wheel to come by at a deadline, unless it comes sooner anyway.
+    func schedule(_ deadline: UInt64) {
+        guard scheduledAt <= loop.wheel.now || deadline < scheduledAt else { return }
+        scheduledAt = loop.wheel.insert(self, at: deadline)
+    }
+
     /// The wheel came to this session's slot: it closes what is overdue, or goes into a later slot.
     func deadlineCameUp() {
-        let configuration = gateway.configuration
-        switch phase {
-        case .over: return
-        case .peeking:
+        guard scheduledAt == loop.wheel.now, let deadline = deadline() else { return }
+        guard loop.wheel.now >= deadline.tick else { return schedule(deadline.tick) }
+        guard let code = deadline.code else {
             phase = .over
-            context?.close(promise: nil)
-        case .anonymous, .signingIn:
-            close(.signInTimeout)
-        case .closing:
-            guard loop.wheel.now < closingSince + Self.closeTimeout else { return context?.close(promise: nil) ?? () }
-            loop.wheel.insert(self, at: closingSince + Self.closeTimeout)
+            return context?.close(promise: nil) ?? ()
+        }
+        close(code)
+    }
+
+    /// When this session is overdue, and the code that it is closed with then; without a code it is just cut.
+    private func deadline() -> (tick: UInt64, code: WebSocketCloseCode?)? {
+        switch phase {
+        case .over: return nil
+        case .peeking: return (opened + signInTicks, nil)
+        case .anonymous, .signingIn: return (opened + signInTicks, .signInTimeout)
+        case .closing: return (closingSince + Self.closeTimeout, nil)
         case .live:
-            var deadline = lastHeard + 3 * UInt64(max(1, configuration.heartbeat.components.seconds))
-            if let slowSince {
-                let patience = slowSince + UInt64(max(1, configuration.slowReaderTimeout.components.seconds))
-                if loop.wheel.now >= patience { return close(.slowReader) }
-                deadline = min(deadline, patience)
-            }
-            guard loop.wheel.now < deadline else { return close(.heartbeatTimeout) }
             catchUp?.forgetGuards()
             settle()
-            loop.wheel.insert(self, at: deadline)
+            let silence = lastHeard + 3 * Self.ticks(gateway.configuration.heartbeat)
+            guard let slowSince else { return (silence, .heartbeatTimeout) }
+            let patience = slowSince + Self.ticks(gateway.configuration.slowReaderTimeout)
+            return patience < silence ? (patience, .slowReader) : (silence, .heartbeatTimeout)
         }
+    }
+
+    /// The reader is slow: the wheel must come by when its patience ends.
+    func scheduleSlowDeadline() {
+        schedule(loop.wheel.now + Self.ticks(gateway.configuration.slowReaderTimeout))
     }
 }
 

@@ -12,10 +12,12 @@ struct TimerWheel<Entry> {
 
     init(slots count: Int = 128) { slots = Array(repeating: [], count: max(2, count)) }
 
-    /// Puts an entry where it comes up at `deadline` (in ticks), but not before the next tick.
-    mutating func insert(_ entry: Entry, at deadline: UInt64) {
-        let distance = min(max(deadline, tick + 1) - tick, span)
-        slots[Int((tick + distance) % UInt64(slots.count))].append(entry)
+    /// Puts an entry where it comes up at `deadline` (in ticks), but not before the next tick. Returns the tick at which it does.
+    @discardableResult
+    mutating func insert(_ entry: Entry, at deadline: UInt64) -> UInt64 {
+        let due = tick + min(max(deadline, tick + 1) - tick, span)
+        slots[Int(due % UInt64(slots.count))].append(entry)
+        return due
     }
 
     /// One second has passed: returns what comes up.
