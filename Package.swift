@@ -127,6 +127,8 @@ let package = Package(
             swiftSettings: settings),
 
         // Tests, beside what they test.
+        tests("MartletCoreTests", ["MartletCore"]),
+        tests("MartletWireTests", ["MartletCore", "MartletWire", .product(name: "NIOCore", package: "swift-nio")]),
         tests("MartletGatewayTests", ["MartletCore", "MartletGateway"]),
         tests(
             "MartletLogTests",
