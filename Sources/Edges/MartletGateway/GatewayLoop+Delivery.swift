@@ -10,6 +10,7 @@ extension GatewayLoop {
             let event = delivery.event
             if event.kind == .groupJoined { joined(event) }
             forEachFollower(event.conversation) { $0.deliver(delivery) }
+            if event.kind == .membership { membersChanged(event) }
             if event.kind == .groupLeft { left(event) }
         }
         flushDirty()
@@ -23,15 +24,32 @@ extension GatewayLoop {
             let group = content["conversationId"]?.string.flatMap({ ConversationID($0) }), let from = content["fromSeq"]?.integer
         else { return }
         user.leftMeanwhile.remove(group)
-        guard !user.groups.contains(group) else { return }
-        follow(group, user)
+        guard user.groups[group] == nil else { return }
+        follow(group, user, from: from)
         for session in user.sessions { session.follow(group, from: from) }
+    }
+
+    /// Whom the event takes out of the group does not get the one behind it, even where the word in their own inbox is slower.
+    private func membersChanged(_ event: Event) {
+        guard let content = content(of: event), let action = content["action"]?.string, action == "kick" || action == "leave"
+        else { return }
+        for id in content["userIds"]?.array ?? [] {
+            // One who came in again since, by a faster way, stays.
+            guard let user = id.integer.flatMap({ users[UserID(unchecked: $0)] }), let from = user.groups[event.conversation],
+                from < event.seq
+            else { continue }
+            leave(event.conversation, user)
+        }
     }
 
     private func left(_ event: Event) {
         guard case .inbox(let id) = event.conversation, let user = users[id], let content = content(of: event),
             let group = content["conversationId"]?.string.flatMap({ ConversationID($0) })
         else { return }
+        leave(group, user)
+    }
+
+    private func leave(_ group: ConversationID, _ user: LocalUser) {
         user.leftMeanwhile.insert(group)
         user.forgetRight(group)
         unfollow(group, user)

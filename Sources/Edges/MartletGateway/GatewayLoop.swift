@@ -89,7 +89,7 @@ final class GatewayLoop: @unchecked Sendable {
     func leave(_ session: Session, _ user: LocalUser) {
         user.sessions.removeAll { $0 === session }
         guard user.sessions.isEmpty else { return }
-        for group in user.groups { unfollow(group, user) }
+        for group in user.groups.keys { unfollow(group, user) }
         users[user.id] = nil
         gateway.interest.set(.inbox(user.id), loop: index, false)
     }
@@ -108,13 +108,13 @@ final class GatewayLoop: @unchecked Sendable {
         gateway.interest.set(conversation, loop: index, false)
     }
 
-    func follow(_ group: ConversationID, _ user: LocalUser) {
-        guard user.groups.insert(group).inserted else { return }
+    func follow(_ group: ConversationID, _ user: LocalUser, from seq: Int64 = 0) {
+        guard user.groups.updateValue(seq, forKey: group) == nil else { return }
         topic(group).users.append(user)
     }
 
     func unfollow(_ group: ConversationID, _ user: LocalUser) {
-        guard user.groups.remove(group) != nil, let topic = topics[group] else { return }
+        guard user.groups.removeValue(forKey: group) != nil, let topic = topics[group] else { return }
         if let index = topic.users.firstIndex(where: { $0 === user }) { topic.users.remove(at: index) }
         dropIfEmpty(topic, group)
     }

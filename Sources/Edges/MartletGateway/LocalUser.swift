@@ -14,8 +14,8 @@ final class LocalUser {
 
     let id: UserID
     var sessions: ContiguousArray<Session> = []
-    /// Groups that the sessions follow.
-    var groups: Set<ConversationID> = []
+    /// Groups that the sessions follow, and the event from which on; 0 for those that they followed from their sign-in on.
+    var groups: [ConversationID: Int64] = [:]
     /// Groups left while their list was on its way, so that the older list does not bring them back.
     var leftMeanwhile: Set<ConversationID> = []
     private var rights: [ConversationID: CachedRight] = [:]
