@@ -74,7 +74,8 @@ struct SecretsFile {
         }
     }
 
-    private static func save(_ content: [UInt8], to path: String) -> Bool {
+    /// Writes a file that must not be there yet, for its owner only, and waits until it is on the disk.
+    static func save(_ content: [UInt8], to path: String) -> Bool {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { return false }
         defer { close(descriptor) }

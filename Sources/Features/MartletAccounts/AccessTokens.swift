@@ -94,8 +94,8 @@ package struct AccessTokens: Sendable {
         self.clock = clock
     }
 
-    /// A token for a sign-in of an account on a device.
-    func make(_ account: Account, device: DeviceKind, family: Int64) async throws(Fault) -> String {
+    /// A token for a sign-in of an account on a device. `family` 0 is an operator's token, which belongs to no sign-in.
+    package func make(_ account: Account, device: DeviceKind, family: Int64) async throws(Fault) -> String {
         let issued = clock.now.seconds
         let claims = Claims(
             sub: String(account.id.value), app: account.app.value, role: account.role.rawValue, fam: family,

@@ -1,0 +1,87 @@
+import Foundation
+import MartletAccounts
+import MartletCore
+import MartletLog
+import MartletSQL
+
+/// What commands work with: the store beside a running server, or without one.
+package struct Workbench: Sendable {
+    package let configuration: ServerConfiguration
+    package let database: SQLiteDatabase
+    package let administration: AccountAdministration
+    /// Steps of the schema that were missing.
+    package let migrated: [String]
+    package let app: AppID
+    private let clock = SystemTime()
+
+    /// Opens the store, makes it where it is missing, and brings it to this program's schema.
+    package init(_ configuration: ServerConfiguration, app: Int? = nil) async throws(OperatorFailure) {
+        self.configuration = configuration
+        self.app = try Self.app(app, configuration)
+        _ = try DataFolder(preparing: configuration.dataFolder)
+        let clock = SystemTime()
+        do throws(Fault) {
+            database = try SQLiteDatabase(.file(configuration.databasePath))
+            migrated = try await Migrator(Migration.all(log: [.sqliteLog])).migrate(database, now: clock.now)
+        } catch {
+            throw OperatorFailure(error)
+        }
+        // All cores for passwords: nobody else waits for them here.
+        let hasher = PasswordHasher(queue: AccountAdministration.largestBatch * 2)
+        administration = AccountAdministration(database: database, hasher: hasher, clock: clock)
+    }
+
+    private static func app(_ number: Int?, _ configuration: ServerConfiguration) throws(OperatorFailure) -> AppID {
+        guard let number else { return configuration.accounts.apps.first ?? AppID(unchecked: 1) }
+        guard let app = AppID(Int64(number)), configuration.accounts.apps.contains(app) else {
+            throw OperatorFailure(.usage, "app \(number) is not one of accounts.apps")
+        }
+        return app
+    }
+
+    /// Lets go of the files.
+    package func close() { database.close() }
+
+    /// The account of a name, in the workbench's app.
+    package func account(_ username: String) async throws(OperatorFailure) -> Account {
+        do throws(Fault) {
+            if let account = try await administration.find(username: username, app: app) { return account }
+        } catch {
+            throw OperatorFailure(error)
+        }
+        throw OperatorFailure(.failed, "there is no user \(username)")
+    }
+
+    /// Makes access tokens that belong to no sign-in.
+    package func tokens() async throws(OperatorFailure) -> AccessTokens {
+        let folder = try DataFolder(preparing: configuration.dataFolder)
+        let secrets = try Secrets.load(folder, given: configuration.givenSecrets)
+        do throws(Fault) {
+            return try await AccessTokens(
+                .init(keys: secrets.signingKeys, lifetime: configuration.accessTokenLifetime),
+                revocations: Revocations(),
+                clock: clock)
+        } catch {
+            throw OperatorFailure(error)
+        }
+    }
+
+    /// Proves the log's contract on a database that has to be there; changes nothing.
+    package static func verify(_ configuration: ServerConfiguration) async throws(OperatorFailure) -> VerificationReport
+    {
+        try await verify(databasePath: configuration.databasePath)
+    }
+
+    static func verify(databasePath path: String) async throws(OperatorFailure) -> VerificationReport {
+        guard FileManager.default.fileExists(atPath: path) else {
+            throw OperatorFailure(.noInput, "there is no database at \(path)")
+        }
+        do throws(Fault) {
+            let database = try SQLiteDatabase(.file(path))
+            defer { database.close() }
+            return try await Verifier(database: database).run()
+        } catch {
+            throw OperatorFailure(error)
+        }
+    }
+}
