@@ -119,9 +119,8 @@ let package = Package(
         .executableTarget(
             name: "martlet",
             dependencies: [
-                "MartletCore", "MartletSQL", "MartletLog", "MartletAccounts", "MartletServer", "MartletBench", logging,
+                "MartletCore", "MartletWire", "MartletLog", "MartletAccounts", "MartletServer", "MartletBench", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "Configuration", package: "swift-configuration"),
             ],
             path: "Sources/App/martlet",
             swiftSettings: settings),
@@ -130,6 +129,7 @@ let package = Package(
         tests("MartletCoreTests", ["MartletCore"]),
         tests("MartletWireTests", ["MartletCore", "MartletWire", .product(name: "NIOCore", package: "swift-nio")]),
         tests("MartletGatewayTests", ["MartletCore", "MartletGateway"]),
+        tests("PageTests", ["EndToEndSupport"]),
         tests(
             "MartletLogTests",
             [
@@ -141,6 +141,9 @@ let package = Package(
                 "MartletCore", "MartletSQL", "MartletLog", "MartletBus", "MartletAccounts", logging,
                 .product(name: "Crypto", package: "swift-crypto"),
             ]),
+        tests(
+            "MartletMessagingTests",
+            ["MartletCore", "MartletWire", "MartletSQL", "MartletLog", "MartletBus", "MartletMessaging"]),
         tests(
             "MartletSocialTests",
             ["MartletCore", "MartletWire", "MartletSQL", "MartletLog", "MartletBus", "MartletSocial"]),

@@ -1,6 +1,7 @@
 import Logging
 import MartletAPI
 import MartletAccounts
+import MartletCore
 import MartletGateway
 import MartletMessaging
 
@@ -41,6 +42,11 @@ package struct ServerConfiguration: Sendable {
     package var warnings: [String] = []
 
     package init() {}
+
+    package var host: String { gateway.host }
+    package var port: Int { gateway.port }
+    /// The app of clients that name none.
+    package var firstApp: AppID { accounts.apps.first ?? AppID(unchecked: 1) }
 
     /// Where clients find this node's gateway, which listens on `port`.
     package func gatewayAddress(port: Int) -> GatewayAddress {

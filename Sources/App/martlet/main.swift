@@ -1,1 +1,1 @@
-print("martlet")
+await MartletCommand.launch()

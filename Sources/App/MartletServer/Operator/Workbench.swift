@@ -32,7 +32,7 @@ package struct Workbench: Sendable {
     }
 
     private static func app(_ number: Int?, _ configuration: ServerConfiguration) throws(OperatorFailure) -> AppID {
-        guard let number else { return configuration.accounts.apps.first ?? AppID(unchecked: 1) }
+        guard let number else { return configuration.firstApp }
         guard let app = AppID(Int64(number)), configuration.accounts.apps.contains(app) else {
             throw OperatorFailure(.usage, "app \(number) is not one of accounts.apps")
         }
