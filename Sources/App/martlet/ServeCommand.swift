@@ -52,7 +52,7 @@ struct ServeCommand: AsyncParsableCommand {
 
     private static func announce(_ configuration: ServerConfiguration, _ port: Int, _ demo: String?) {
         let host = configuration.host
-        Terminal.print("Martlet listens on http://\(host.contains(":") ? "[\(host)]" : host):\(port)")
+        Terminal.print("listening on http://\(host.contains(":") ? "[\(host)]" : host):\(port)")
         guard let demo else { return }
         let names = DemoData.people.map(\.username).joined(separator: ", ")
         Terminal.print("Demo: sign in as \(names) with the password \(demo), or come in as a guest.")
