@@ -97,7 +97,7 @@ extension Features {
         return APIRouter(
             endpoints: endpoints,
             assets: WebAssets.all.map {
-                StaticAsset(path: $0.path, contentType: $0.contentType, bytes: $0.bytes, etag: "\"\($0.etag)\"")
+                StaticAsset(path: $0.path, contentType: $0.contentType, bytes: $0.bytes, etag: $0.etag)
             },
             pagePolicy: WebAssets.contentSecurityPolicy, services: services, configuration: configuration.api)
     }

@@ -59,12 +59,11 @@ struct ServeCommand: AsyncParsableCommand {
     }
 
     private static func failure(_ error: any Error, _ configuration: ServerConfiguration) -> OperatorFailure {
-        if let fault = error as? Fault { return OperatorFailure(fault) }
-        let text = String(describing: error)
-        guard text.hasPrefix("bind(") else { return OperatorFailure(.failed, "the server failed: \(text)") }
-        let reason = text.split(separator: ":").last.map { String($0.drop { $0 == " " }) } ?? text
-        return OperatorFailure(
-            .unavailable, "can't listen on \(configuration.host), port \(configuration.port): \(reason)"
-        )
+        if let fault = error as? Fault {
+            guard fault.message.contains("Address already in use") else { return OperatorFailure(fault) }
+            return OperatorFailure(
+                .unavailable, "port \(configuration.port) of \(configuration.host) is in use by another program")
+        }
+        return OperatorFailure(.failed, "the server failed: \(error)")
     }
 }
