@@ -153,5 +153,17 @@ let package = Package(
             dependencies: ["MartletWire", .product(name: "NIOHTTP1", package: "swift-nio")] + nio,
             path: "Tests/EndToEndSupport", swiftSettings: settings),
         tests("EndToEnd", ["EndToEndSupport", "MartletWire"]),
+        .target(
+            name: "MartletTestSupport", dependencies: ["MartletCore", "MartletWire"], path: "Tests/MartletTestSupport",
+            swiftSettings: settings),
+        tests(
+            "MartletAPITests",
+            [
+                "MartletCore", "MartletWire", "MartletBus", "MartletAPI", "MartletTestSupport", logging,
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+            ] + nio),
+        tests(
+            "MartletServerTests",
+            ["MartletCore", "MartletWire", "MartletAccounts", "MartletAPI", "MartletGateway", "MartletLog", "MartletServer"]),
     ]
 )
