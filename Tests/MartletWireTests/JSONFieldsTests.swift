@@ -15,7 +15,8 @@ import Testing
     @Test func readsTheKinds() throws {
         let fields = try fields(
             #"""
-            {"t": "a\nb", "c": "green", "i": -3, "f": true, "u": 5, "g": 7, "s": 1, "us": [5, 9, 5], "k": "d:5:9", "id": "x-1",
+            {"t": "a\nb", "c": "green", "i": -3, "f": true, "u": 5, "g": 7, "s": 1, "us": [5, 9, 5],
+             "k": "d:5:9", "id": "x-1",
              "o": {"a" : 1}, "m": {"g:1": 0, "d:5:9": 12}, "n": null}
             """#)
         #expect(try fields.text("t", 1...10, lines: true) == "a\nb")

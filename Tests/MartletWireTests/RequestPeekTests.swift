@@ -171,10 +171,10 @@ import Testing
         let filler = { (count: Int) in "X: " + String(repeating: "a", count: count) }
         let overhead = Self.head(adding: [filler(0)]).utf8.count
         #expect(isUpgrade(Self.head(adding: [filler(16_384 - overhead)])))
-        let long = Self.head(adding: [filler(16_385 - overhead)])
-        #expect(peek(long) == .refused(431, 16_384))
-        #expect(peek(String(long.prefix(16_384))) == .refused(431, 16_384))
-        #expect(peek(String(long.prefix(16_383))) == .incomplete)
+        let long = utf8(Self.head(adding: [filler(16_385 - overhead)])).span
+        #expect(Outcome(RequestPeek.read(long)) == .refused(431, 16_384))
+        #expect(Outcome(RequestPeek.read(long.extracting(..<16_384))) == .refused(431, 16_384))
+        #expect(Outcome(RequestPeek.read(long.extracting(..<16_383))) == .incomplete)
     }
 
     @Test func writesARefusalThatEndsTheConnection() {

@@ -21,12 +21,13 @@ package struct EventOutput: JSONOutput {
     }
 
     package static let example = EventOutput(
-        event: Event(
-            conversation: .direct(UserID(unchecked: 5), UserID(unchecked: 9)), seq: 42, ordinal: 123_456,
-            sender: UserID(unchecked: 5), senderName: "alice", kind: .text,
-            clientId: "01890a5d-ac96-774b-bcce-b302099a8057", time: Instant(milliseconds: 1_640_995_200_123),
-            body: Array("{\"text\":\"hello\"}".utf8)),
-        name: "alice", edited: nil, editedContent: nil, reactions: [.example])
+        event: exampleEvent, name: exampleEvent.senderName, edited: nil, editedContent: nil, reactions: [.example])
+
+    package static let exampleEvent = Event(
+        conversation: .direct(UserID(unchecked: 5), UserID(unchecked: 9)), seq: 42, ordinal: 123_456,
+        sender: UserID(unchecked: 5), senderName: "alice", kind: .text,
+        clientId: "01890a5d-ac96-774b-bcce-b302099a8057",
+        time: Instant(milliseconds: 1_640_995_200_123), body: Array("{\"text\":\"hello\"}".utf8))
 
     private let event: Event
     private let name: String
