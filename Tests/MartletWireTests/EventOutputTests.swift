@@ -30,7 +30,8 @@ import Testing
             reactions: [reaction])
         #expect(
             write(output) == Self.begin
-                + #""content":{"text":"ho"},"clientId":"c","time":7,"edited":8,"reactions":[{"emoji":"👍","userIds":[5,9]}]}"#
+                + #""content":{"text":"ho"},"clientId":"c","time":7,"edited":8,"#
+                + #""reactions":[{"emoji":"👍","userIds":[5,9]}]}"#
         )
     }
 

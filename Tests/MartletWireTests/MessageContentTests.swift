@@ -288,7 +288,7 @@ import Testing
         func forwarded(_ levels: Int) -> String {
             guard levels > 0 else { return "{\"text\":\"x\"}" }
             return
-                "{\"items\":[{\"from\":5,\"fromName\":\"\",\"type\":\"forward\",\"time\":0,\"content\":\(forwarded(levels - 1))}]}"
+                #"{"items":[{"from":5,"fromName":"","type":"forward","time":0,"content":\#(forwarded(levels - 1))}]}"#
         }
         #expect(refusal(.forward, forwarded(5)) == nil)
         #expect(refusal(.forward, forwarded(6))?.reason == .tooDeep)

@@ -31,8 +31,8 @@ import Testing
     @Test func pushesAMessage() throws {
         let frame = NativeEncoder.push(event(.direct(UserID(unchecked: 5), UserID(unchecked: 9))), allocator: allocator)
         let expected =
-            #"{"cmd":"msg","data":{"conversationId":"d:5:9","seq":7,"messageId":8,"from":5,"fromName":"alice","type":"text","#
-            + #""content":{"text":"hi"},"clientId":"c","time":7}}"#
+            #"{"cmd":"msg","data":{"conversationId":"d:5:9","seq":7,"messageId":8,"from":5,"fromName":"alice","#
+            + #""type":"text","content":{"text":"hi"},"clientId":"c","time":7}}"#
         #expect(Array(frame.readableBytesView) == [0x81, 126, 0, UInt8(expected.utf8.count)] + utf8(expected))
     }
 
@@ -99,8 +99,8 @@ import Testing
         let frame = NativeEncoder.sendAnswer(
             seq: utf8("a-1"), conversation: .room(AppID(unchecked: 1), "lobby"), receipt: receipt, allocator: allocator)
         let expected =
-            #"{"seq":"a-1","cmd":"send","response":{"code":200,"codeMsg":"Success","data":{"conversationId":"r:1:lobby","#
-            + #""seq":42,"messageId":123456,"time":1640995200123}}}"#
+            #"{"seq":"a-1","cmd":"send","response":{"code":200,"codeMsg":"Success","data":{"#
+            + #""conversationId":"r:1:lobby","seq":42,"messageId":123456,"time":1640995200123}}}"#
         #expect(Array(frame.readableBytesView.dropFirst(4)) == utf8(expected))
     }
 
