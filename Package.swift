@@ -131,6 +131,16 @@ let package = Package(
         tests("MartletGatewayTests", ["MartletCore", "MartletGateway"]),
         tests("PageTests", ["EndToEndSupport"]),
         tests(
+            "MartletBenchTests",
+            [
+                "MartletCore", "MartletWire", "MartletBench", .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+            ]),
+        tests("MartletBusTests", ["MartletCore", "MartletBus"]),
+        tests(
+            "MartletSQLTests",
+            ["MartletCore", "MartletSQL", "MartletLog", .product(name: "GRDBSQLite", package: "GRDB.swift")]),
+        tests(
             "MartletLogTests",
             [
                 "MartletCore", "MartletSQL", "MartletLog", .product(name: "GRDBSQLite", package: "GRDB.swift"),
@@ -153,6 +163,7 @@ let package = Package(
             dependencies: ["MartletWire", .product(name: "NIOHTTP1", package: "swift-nio")] + nio,
             path: "Tests/EndToEndSupport", swiftSettings: settings),
         tests("EndToEnd", ["EndToEndSupport", "MartletWire"]),
+        tests("AccessTests", ["EndToEndSupport", "MartletTestSupport", "MartletWire", "MartletCore"] + nio),
         .target(
             name: "MartletTestSupport", dependencies: ["MartletCore", "MartletWire"], path: "Tests/MartletTestSupport",
             swiftSettings: settings),
@@ -164,6 +175,6 @@ let package = Package(
             ] + nio),
         tests(
             "MartletServerTests",
-            ["MartletCore", "MartletWire", "MartletAccounts", "MartletAPI", "MartletGateway", "MartletLog", "MartletServer"]),
+            ["MartletCore", "MartletBus", "MartletAccounts", "MartletAPI", "MartletGateway", "MartletLog", "MartletServer"]),
     ]
 )

@@ -1,0 +1,123 @@
+import MartletCore
+import NIOCore
+import NIOPosix
+
+/// One run of the load generator, from the first connection to the report.
+package struct Bench: Sendable {
+    let options: BenchOptions
+    private let progress: @Sendable (String) -> Void
+
+    /// `progress` gets a line now and then.
+    package init(_ options: BenchOptions, progress: @escaping @Sendable (String) -> Void = { _ in }) throws(BenchFailure) {
+        try options.check()
+        let files = FileLimit.raise()
+        guard files >= options.connections + 64 else {
+            throw BenchFailure(
+                "this process may have \(files) files, \(options.connections) connections need more: raise `ulimit -n`")
+        }
+        self.options = options
+        self.progress = progress
+    }
+
+    package func run() async throws -> BenchReport {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: options.loops)
+        do {
+            let report = try await run(on: group)
+            try await group.shutdownGracefully()
+            return report
+        } catch {
+            try? await group.shutdownGracefully()
+            throw error
+        }
+    }
+
+    private func run(on group: MultiThreadedEventLoopGroup) async throws -> BenchReport {
+        let fleet = try await Fleet(options, group)
+        let before = options.server.flatMap(ProcessUsage.of)
+        if options.server != nil, before == nil { throw BenchFailure("there is no process with the server's number") }
+        progress("connecting \(options.connections) sessions")
+        try await fleet.connect(limit: 64)
+        var report: BenchReport
+        switch options.profile {
+        case .idle: report = try await idle(fleet, before)
+        case .pairs, .room: report = try await traffic(fleet)
+        case .storm: report = try await storm(fleet)
+        }
+        try await fleet.complete(&report)
+        return report
+    }
+
+    private func idle(_ fleet: Fleet, _ before: ProcessUsage?) async throws -> BenchReport {
+        progress("holding them for \(options.duration)")
+        let meter = Meter(options.server)
+        try await fleet.wait(options.duration)
+        var report = BenchReport(options, seconds: meter.seconds)
+        meter.finish(&report)
+        if let before, let after = options.server.flatMap(ProcessUsage.of) {
+            report.memory = .init(before: before.resident, after: after.resident, sessions: options.connections)
+        }
+        return report
+    }
+
+    private func traffic(_ fleet: Fleet) async throws -> BenchReport {
+        progress("warming up for \(options.warmup)")
+        try await fleet.each { $0.startSending() }
+        try await fleet.wait(options.warmup)
+        progress("measuring for \(options.duration)")
+        let start = try await fleet.counts()
+        let meter = Meter(options.server)
+        try await fleet.each { loop in loop.recordsFrom = loop.now }
+        try await fleet.wait(options.duration)
+        let end = try await fleet.counts()
+        var report = BenchReport(options, seconds: meter.seconds)
+        meter.finish(&report)
+        report.sent = end.sent - start.sent
+        report.acknowledged = end.acknowledged - start.acknowledged
+        report.delivered = end.delivered - start.delivered
+        let messages = options.rate > 0 ? options.rate * report.seconds : Double(report.sent)
+        report.offered = messages * Double(fleet.plan.receiversPerMessage)
+        try await fleet.each { $0.isSending = false }
+        progress("waiting for what is under way")
+        try await fleet.drain()
+        return report
+    }
+
+    private func storm(_ fleet: Fleet) async throws -> BenchReport {
+        progress("sending a burst")
+        try await fleet.each { $0.sendBurst() }
+        let burst = try await fleet.counts().sent
+        // Half is answered, half is under way: what a cut must not lose.
+        try await fleet.poll(for: .seconds(30)) { counts in counts.acknowledged + counts.refused >= burst / 2 }
+        progress("cutting all connections")
+        let meter = Meter(options.server)
+        try await fleet.each { $0.cut() }
+        try await fleet.each { $0.resumes = true }
+        try await fleet.connect(limit: .max)
+        var report = BenchReport(options, seconds: meter.seconds)
+        meter.finish(&report)
+        report.secondsUntilBack = report.seconds
+        progress("waiting for what is under way")
+        try await fleet.drain()
+        return report
+    }
+}
+
+/// Reads clocks at the beginning and at the end of what is measured.
+struct Meter {
+    private let began = NIODeadline.now()
+    private let process: Int32?
+    private let server: ProcessUsage?
+    private let own = ProcessUsage.ofThisProcess()
+
+    init(_ process: Int32?) {
+        self.process = process
+        server = process.flatMap(ProcessUsage.of)
+    }
+
+    var seconds: Double { Double((NIODeadline.now() - began).nanoseconds) / 1e9 }
+
+    func finish(_ report: inout BenchReport) {
+        if let server, let now = process.flatMap(ProcessUsage.of) { report.serverCPU = now.cpu - server.cpu }
+        if let own, let now = ProcessUsage.ofThisProcess() { report.generatorCPU = now.cpu - own.cpu }
+    }
+}

@@ -1,0 +1,157 @@
+import NIOCore
+
+/// What a run does.
+package enum BenchProfile: String, Sendable, CaseIterable {
+    /// Signed-in sessions that say nothing but heartbeats: what one costs.
+    case idle
+    /// Connections 2i and 2i+1 write to one another: the stored one-to-one message.
+    case pairs
+    /// A few senders in a room that everybody is in: fan-out.
+    case room
+    /// All sessions are cut at once and come back with their cursors.
+    case storm
+}
+
+/// Why a run can't begin or go on; the text is for the person at the terminal.
+package struct BenchFailure: Error, CustomStringConvertible, Sendable {
+    package let description: String
+
+    package init(_ description: String) { self.description = description }
+}
+
+/// A user to sign in as.
+package struct BenchToken: Sendable, Equatable {
+    package let user: Int64
+    package let token: String
+
+    package init(user: Int64, token: String) {
+        self.user = user
+        self.token = token
+    }
+
+    /// Reads lines of `<userId> <accessToken>`; empty lines are skipped.
+    package static func read(_ text: String) throws(BenchFailure) -> [BenchToken] {
+        var tokens: [BenchToken] = []
+        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+            let words = line.split(whereSeparator: { $0 == " " || $0 == "\t" || $0 == "\r" })
+            if words.isEmpty { continue }
+            guard words.count == 2, let user = Int64(words[0]), user > 0 else {
+                throw BenchFailure("line \(index + 1) of the tokens is not `<userId> <accessToken>`")
+            }
+            tokens.append(BenchToken(user: user, token: String(words[1])))
+        }
+        return tokens
+    }
+}
+
+/// One run, checked.
+package struct BenchOptions: Sendable {
+    /// A process may have 20,000 files here and on most machines; the rest is for the program itself.
+    package static let mostConnections = 19_000
+    /// What `--size` may be: a mark must fit, and a text may have 4,096 characters.
+    package static let sizes = Mark.length...4096
+
+    package let profile: BenchProfile
+    package let address: BenchAddress
+    package let tokens: [BenchToken]
+    package var connections = 100
+    /// Messages a second of all senders together; 0: as fast as the window lets them.
+    package var rate = 0.0
+    /// Messages of one sender that may be under way in a closed loop.
+    package var window = 1
+    package var duration = Duration.seconds(10)
+    package var warmup = Duration.seconds(2)
+    /// Bytes of a message's text.
+    package var size = 100
+    package var senders = 1
+    package var loops = 1
+    /// The server's process, for its CPU time and memory.
+    package var server: Int32?
+
+    package init(_ profile: BenchProfile, _ address: BenchAddress, _ tokens: [BenchToken]) {
+        self.profile = profile
+        self.address = address
+        self.tokens = tokens
+    }
+
+    /// Throws where the run would make no sense or could not be carried out.
+    package func check() throws(BenchFailure) {
+        guard connections >= 1 else { throw BenchFailure("at least one connection is needed") }
+        guard connections <= Self.mostConnections else {
+            throw BenchFailure(
+                """
+                at most \(Self.mostConnections) connections: a process may have 20,000 files. Run several generators, \
+                each with its own part of the tokens, and add up their figures
+                """)
+        }
+        guard tokens.count >= connections else {
+            throw BenchFailure("\(connections) connections need as many tokens, there are \(tokens.count)")
+        }
+        guard Set(tokens.prefix(connections).map(\.user)).count == connections else {
+            throw BenchFailure("each connection needs a user of its own, some are named twice")
+        }
+        if profile == .pairs || profile == .storm, !connections.isMultiple(of: 2) {
+            throw BenchFailure("this profile works in pairs: an even number of connections is needed")
+        }
+        if profile == .room, !(1..<connections).contains(senders) {
+            throw BenchFailure("a room needs at least one sender, and somebody who listens")
+        }
+        guard Self.sizes.contains(size) else {
+            throw BenchFailure("the size must lie between \(Self.sizes.lowerBound) and \(Self.sizes.upperBound) bytes")
+        }
+        guard (1...10_000).contains(window) else { throw BenchFailure("the window must lie between 1 and 10,000") }
+        guard rate >= 0, rate <= 10_000_000 else { throw BenchFailure("the rate must lie between 0 and 10,000,000") }
+        guard duration > .zero, warmup >= .zero else { throw BenchFailure("the duration must be positive") }
+        guard (1...64).contains(loops) else { throw BenchFailure("between 1 and 64 loops are possible") }
+    }
+}
+
+/// A server on this machine.
+package struct BenchAddress: Sendable, Equatable {
+    package let host: String
+    package let port: Int
+    package let path: String
+
+    /// Reads `ws://127.0.0.1:8080/ws`. Only loopback is accepted: a load generator that can be aimed elsewhere is a weapon, and what a network adds
+    /// is not what these figures are about.
+    package init(_ url: String) throws(BenchFailure) {
+        guard url.hasPrefix("ws://") else { throw BenchFailure("the URL must begin with ws://") }
+        let rest = url.dropFirst(5)
+        let end = rest.firstIndex(of: "/") ?? rest.endIndex
+        let authority = rest[..<end]
+        path = end == rest.endIndex ? "/ws" : String(rest[end...])
+        guard path.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else { throw BenchFailure("the URL has a strange path") }
+        let hostEnd: Substring.Index
+        if authority.hasPrefix("["), let bracket = authority.firstIndex(of: "]") {
+            host = String(authority[authority.index(after: authority.startIndex)..<bracket])
+            hostEnd = authority.index(after: bracket)
+        } else {
+            hostEnd = authority.firstIndex(of: ":") ?? authority.endIndex
+            host = String(authority[..<hostEnd])
+        }
+        if hostEnd == authority.endIndex {
+            port = 80
+        } else {
+            guard authority[hostEnd] == ":", let port = Int(authority[authority.index(after: hostEnd)...]),
+                (1...65_535).contains(port)
+            else { throw BenchFailure("the URL's port is not one") }
+            self.port = port
+        }
+        guard Self.isLoopback(host) else {
+            throw BenchFailure("\(host) is not this machine: only 127.0.0.0/8, [::1] and localhost are measured")
+        }
+    }
+
+    private static func isLoopback(_ host: String) -> Bool {
+        if host == "localhost" || host == "::1" { return true }
+        let parts = host.split(separator: ".", omittingEmptySubsequences: false)
+        return parts.count == 4 && parts[0] == "127"
+            && parts.allSatisfy { part in
+                !part.isEmpty && part.count <= 3 && part.allSatisfy(\.isASCII) && part.allSatisfy(\.isNumber)
+                    && (Int(part) ?? 256) < 256
+            }
+    }
+
+    /// What stands in the handshake's `Host`.
+    var authority: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+}

@@ -1,0 +1,168 @@
+import MartletWire
+
+extension BenchReport {
+    /// For people.
+    package var table: String {
+        var lines = ["\(profile.rawValue): \(connections) connections, \(load), \(Self.decimal(seconds)) s"]
+        if sent > 0 || delivered > 0 {
+            lines.append(row("messages", "\(sent) sent, \(acknowledged) acknowledged, \(delivered) delivered"))
+            lines.append(
+                row("per second", "\(Int(acknowledgedPerSecond)) acknowledged, \(Int(deliveredPerSecond)) delivered"))
+        }
+        if let deliveredRatio, profile != .storm {
+            lines.append(row("of offered", "\(Self.decimal(deliveredRatio * 100)) % delivered"))
+        }
+        if let secondsUntilBack { lines.append(row("all back", "\(Self.decimal(secondsUntilBack)) s")) }
+        if !latencies.isEmpty {
+            lines.append(row("latency in ms", ["p50", "p90", "p99", "p99.9", "max"].map(Self.cell).joined()))
+        }
+        for (name, latency) in latencies {
+            let values = [latency.p50, latency.p90, latency.p99, latency.p999, latency.max]
+            lines.append(row("  " + name, values.map { Self.cell(Self.decimal(Double($0) / 1000)) }.joined()))
+        }
+        if let serverCPU { lines.append(row("server CPU", cpu(serverCPU))) }
+        if let generatorCPU { lines.append(row("generator CPU", "\(Self.decimal(generatorCPU)) s")) }
+        if let memory {
+            lines.append(
+                row(
+                    "server memory",
+                    "\(memory.before / 1024) KB before, \(memory.after / 1024) KB after, \(memory.bytesPerSession) bytes a session"
+                ))
+        }
+        if profile != .idle { lines.append(row("integrity", integrityText)) }
+        if connectRetries > 0 { lines.append(row("connecting", "\(connectRetries) tries failed")) }
+        for (code, count) in refusals.sorted(by: { $0.key < $1.key }) { lines.append(row("refused", "\(count) with \(code)")) }
+        for (code, count) in closeCodes.sorted(by: { $0.key < $1.key }) { lines.append(row("closed", "\(count) with \(code)")) }
+        for warning in warnings { lines.append("warning: \(warning)") }
+        return lines.joined(separator: "\n")
+    }
+
+    private var load: String {
+        switch profile {
+        case .idle: "silent"
+        case .storm: "burst of \(window)"
+        case .pairs, .room: rate > 0 ? "\(Self.decimal(rate)) messages/s" : "window \(window)"
+        }
+    }
+
+    private func cpu(_ seconds: Double) -> String {
+        var text = "\(Self.decimal(seconds)) s"
+        if let cpuPerMillionMessages { text += ", \(Self.decimal(cpuPerMillionMessages)) s per million messages" }
+        if let cpuPerMillionDeliveries { text += ", \(Self.decimal(cpuPerMillionDeliveries)) s per million deliveries" }
+        return text
+    }
+
+    private var integrityText: String {
+        let all = integrity
+        return "\(all.isSound ? "sound" : "BROKEN"): sent \(all.sent), acknowledged \(all.acknowledged), refused \(all.refused), "
+            + "unanswered \(all.unanswered), delivered \(all.delivered), lost \(all.lost), repeated \(all.repeated), "
+            + "out of order \(all.outOfOrder), misdelivered \(all.misdelivered), resets \(all.resets)"
+    }
+
+    private func row(_ name: String, _ value: String) -> String {
+        "  " + name + String(repeating: " ", count: max(1, 18 - name.count)) + value
+    }
+
+    private static func cell(_ text: String) -> String {
+        String(repeating: " ", count: max(0, 10 - text.count)) + text
+    }
+
+    /// With as many decimals as say something: none from 1,000 on, three below 1.
+    static func decimal(_ value: Double) -> String {
+        let digits = abs(value) >= 1000 ? 0 : abs(value) >= 100 ? 1 : abs(value) >= 1 ? 2 : 3
+        var scale = 1.0
+        for _ in 0..<digits { scale *= 10 }
+        let scaled = Int64((abs(value) * scale).rounded())
+        let sign = value < 0 && scaled > 0 ? "-" : ""
+        guard digits > 0 else { return sign + String(scaled) }
+        let rest = String(scaled % Int64(scale))
+        return sign + "\(scaled / Int64(scale))." + String(repeating: "0", count: digits - rest.count) + rest
+    }
+
+    // MARK: JSON
+
+    /// For machines: one object in one line. Latencies in microseconds, everything else in the units of its name.
+    package var json: String {
+        let bytes = JSONWriter.object { object in
+            object.field("profile", profile.rawValue)
+            object.field("connections", connections)
+            object.field("rate", Number(rate))
+            object.field("window", window)
+            object.field("size", size)
+            object.field("seconds", Number(seconds))
+            object.field("sent", sent)
+            object.field("acknowledged", acknowledged)
+            object.field("delivered", delivered)
+            object.field("acknowledgedPerSecond", Number(acknowledgedPerSecond))
+            object.field("deliveredPerSecond", Number(deliveredPerSecond))
+            object.optional("deliveredRatio", deliveredRatio.map(Number.init))
+            object.field("latencyMicroseconds", Latencies(latencies: latencies))
+            object.optional("serverCPUSeconds", serverCPU.map(Number.init))
+            object.optional("serverCPUSecondsPerMillionMessages", cpuPerMillionMessages.map(Number.init))
+            object.optional("serverCPUSecondsPerMillionDeliveries", cpuPerMillionDeliveries.map(Number.init))
+            object.optional("generatorCPUSeconds", generatorCPU.map(Number.init))
+            object.optional("serverBytesBefore", memory?.before)
+            object.optional("serverBytesAfter", memory?.after)
+            object.optional("serverBytesPerSession", memory?.bytesPerSession)
+            object.optional("secondsUntilBack", secondsUntilBack.map(Number.init))
+            object.field("connectRetries", connectRetries)
+            object.field("disconnects", disconnects)
+            object.field("refusals", Counts(refusals))
+            object.field("closeCodes", Counts(closeCodes))
+            object.field("integrity", integrity)
+            object.field("sound", integrity.isSound)
+            object.field("warnings", warnings)
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    private struct Number: JSONEncodable {
+        static let schema = Schema.number
+        let value: Double
+        init(_ value: Double) { self.value = value }
+        func write(to writer: inout JSONWriter) { writer.raw(Array(BenchReport.decimal(value).utf8)) }
+    }
+
+    private struct Latencies: JSONOutput {
+        static let example = Latencies(latencies: [])
+        let latencies: [(name: String, latency: LatencySummary)]
+        func write(to object: inout JSONObject) { for item in latencies { object.field(item.name, item.latency) } }
+    }
+
+    private struct Counts: JSONOutput {
+        static let example = Counts([Int: Int]())
+        let counts: [(key: String, count: Int)]
+        init(_ counts: [some BinaryInteger: Int]) {
+            self.counts = counts.map { (String($0.key), $0.value) }.sorted { $0.0 < $1.0 }
+        }
+        func write(to object: inout JSONObject) { for item in counts { object.field(item.key, item.count) } }
+    }
+}
+
+extension LatencySummary: JSONOutput {
+    package static let example = LatencySummary(count: 1, p50: 1, p90: 1, p99: 1, p999: 1, max: 1)
+
+    package func write(to object: inout JSONObject) {
+        object.field("count", count)
+        for (name, value) in [("p50", p50), ("p90", p90), ("p99", p99), ("p99.9", p999), ("max", max)] {
+            object.field(name, Int(value))
+        }
+    }
+}
+
+extension BenchReport.Integrity: JSONOutput {
+    package static let example = BenchReport.Integrity()
+
+    package func write(to object: inout JSONObject) {
+        object.field("sent", sent)
+        object.field("acknowledged", acknowledged)
+        object.field("refused", refused)
+        object.field("unanswered", unanswered)
+        object.field("delivered", delivered)
+        object.field("lost", lost)
+        object.field("repeated", repeated)
+        object.field("outOfOrder", outOfOrder)
+        object.field("misdelivered", misdelivered)
+        object.field("resets", resets)
+    }
+}

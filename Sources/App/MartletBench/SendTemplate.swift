@@ -1,0 +1,73 @@
+import MartletCore
+import MartletWire
+
+/// A sender's `send` command, written once: a message changes digits in place and costs no encoding. Command number, client id and mark have a fixed
+/// width.
+struct SendTemplate: Sendable {
+    /// The command's number: counter and time, which the answer brings back, so that nothing is kept per message.
+    static let numberLength = 24
+    private static let clientIdLength = 36
+
+    private(set) var bytes: [UInt8]
+    private let number, clientId, mark: Int
+
+    enum Target: Sendable {
+        case user(UserID)
+        case conversation(ConversationID)
+    }
+
+    /// `size`: bytes of the text, at least a mark's.
+    init(run: UInt32, sender: Int, to target: Target, size: Int) {
+        let number = String(repeating: "n", count: Self.numberLength)
+        let clientId = Self.clientId(sender: sender)
+        let text =
+            Mark(run: run, sender: sender, counter: 0, time: 0).bytes
+            + Array(repeating: UInt8(ascii: "x"), count: max(0, size - Mark.length))
+        let content = JSONWriter.object { $0.field("text", String(decoding: text, as: UTF8.self)) }
+        switch target {
+        case .user(let user):
+            bytes = NativeRequest.send(seq: number, to: user, clientId: clientId, content: content)
+        case .conversation(let conversation):
+            bytes = NativeRequest.send(seq: number, conversation: conversation, clientId: clientId, content: content)
+        }
+        self.number = Self.offset(of: Array(number.utf8), in: bytes)
+        self.clientId = Self.offset(of: Array(clientId.utf8), in: bytes)
+        mark = Self.offset(of: Mark.beginning(run: run), in: bytes)
+    }
+
+    /// A UUIDv7's shape: time first, so that a server's index grows at its right edge; then the sender, then the counter.
+    private static func clientId(sender: Int) -> String {
+        let sender = String(decoding: Hexadecimal.bytes(UInt64(sender), digits: 6), as: UTF8.self)
+        return "00000000-0000-7000-8\(sender.prefix(3))-0\(sender.suffix(3))00000000"
+    }
+
+    private static func offset(of part: [UInt8], in bytes: [UInt8]) -> Int {
+        var start = 0
+        while start + part.count <= bytes.count {
+            if bytes[start..<(start + part.count)].elementsEqual(part) { return start }
+            start += 1
+        }
+        preconditionFailure("a template lacks its placeholder")
+    }
+
+    /// - Parameters:
+    ///   - time: when the message should go out, in nanoseconds of the monotonic clock.
+    ///   - milliseconds: the time of day, for the client id.
+    mutating func fill(counter: UInt32, time: UInt64, milliseconds: UInt64) {
+        Hexadecimal.write(UInt64(counter), digits: 8, to: &bytes, at: number)
+        Hexadecimal.write(time, digits: 16, to: &bytes, at: number + 8)
+        Hexadecimal.write(milliseconds >> 16, digits: 8, to: &bytes, at: clientId)
+        Hexadecimal.write(milliseconds & 0xFFFF, digits: 4, to: &bytes, at: clientId + 9)
+        Hexadecimal.write(UInt64(counter), digits: 8, to: &bytes, at: clientId + Self.clientIdLength - 8)
+        Hexadecimal.write(UInt64(counter), digits: 8, to: &bytes, at: mark + Mark.counterOffset)
+        Hexadecimal.write(time, digits: 16, to: &bytes, at: mark + Mark.timeOffset)
+    }
+
+    /// Reads what an answer brings back.
+    static func number(_ bytes: Span<UInt8>, _ range: Range<Int>) -> (counter: UInt32, time: UInt64)? {
+        guard range.count == numberLength, let counter = Hexadecimal.value(bytes, range.lowerBound, digits: 8),
+            let time = Hexadecimal.value(bytes, range.lowerBound + 8, digits: 16)
+        else { return nil }
+        return (UInt32(counter), time)
+    }
+}
