@@ -162,6 +162,20 @@ struct OracleTests {
         #expect(run.judge() == [.altered, .different])
     }
 
+    @Test func `Asking on moves the cursor over own sends that were answered before`() {
+        var run = Run()
+        run.log += [Run.event(6, "e", 2)]
+        run.ada2 = [(6, true)]
+        #expect(run.judge().contains(.gap) == false, "5 is an own send of the session")
+        var oracle = Oracle()
+        oracle.watch("d:1:2", after: 1, by: [])
+        let session = oracle.began("ben", cursors: ["d:1:2": 1])
+        oracle.asked(session, cursors: ["d:1:2": 4])
+        oracle.saw(session, Run.event(5, "d", 1), isPush: true)
+        oracle.stored("d:1:2", Array(run.log.prefix(5)))
+        #expect(Set(oracle.judge().map(\.kind)) == [.invented])
+    }
+
     @Test func `A reset starts anew`() {
         var oracle = Oracle()
         oracle.watch("g:1", after: 0, by: [])

@@ -74,8 +74,8 @@ final class FleetClient: Sendable {
 
     /// Connects, signs in and syncs; sends may go out before the sync is answered.
     private func signIn() async throws -> Voyage {
-        let cursors = follower.value.cursors
-        let number = fleet.oracle.withLock { $0.began(device, cursors: cursors) }
+        let from = follower.value
+        let number = fleet.oracle.withLock { $0.began(device, cursors: from.cursors) }
         let limit = desk.withLock { desk in
             desk.hangUpAfter =
                 Int.random(in: 0..<3, using: &desk.random) == 0 ? .random(in: 5...60, using: &desk.random) : .max
@@ -88,7 +88,7 @@ final class FleetClient: Sendable {
             if message["cmd"]?.string == "sync" { isFirst.withLock { $0 = false } }
         }
         let login = client.post("login", WireClient.loginData(user.token, device: kind, resume: true))
-        let sync = client.post("sync", follower.value.syncData(limit: limit))
+        let sync = client.post("sync", from.syncData(limit: limit))
         let answer = try await client.answer(to: login)
         guard answer.code == 200 else { throw Self.unlessLeaving(answer) }
         let voyage = Voyage(client: client, number: number)
@@ -104,7 +104,9 @@ final class FleetClient: Sendable {
             guard (answer.data["conversations"]?.array ?? []).contains(where: { $0["more"]?.bool == true }) else {
                 return
             }
-            answer = try await voyage.client.request("sync", follower.value.syncData(limit: limit))
+            let from = follower.value
+            fleet.oracle.withLock { $0.asked(voyage.number, cursors: from.cursors) }
+            answer = try await voyage.client.request("sync", from.syncData(limit: limit))
         }
     }
 

@@ -113,13 +113,16 @@ extension Oracle {
                 var last = session.cursors[conversation]
                 func report(_ kind: Breach.Kind, _ detail: String) {
                     breaches.append(
-                        .init(kind: kind, detail: "session \(number) of \(session.device), \(conversation): \(detail)"))
+                        .init(
+                            kind: kind,
+                            detail:
+                                "session \(number) of \(session.device), \(conversation) from \(session.cursors[conversation] ?? 0): \(detail)"
+                        ))
                 }
                 for sighting in sightings {
-                    guard case .event(let event, let isPush) = sighting else {
-                        if case .reset(let first) = sighting { last = first - 1 }
-                        continue
-                    }
+                    if case .reset(let first) = sighting { last = first - 1 }
+                    if case .asked(let cursor) = sighting { last = max(last ?? 0, cursor) }
+                    guard case .event(let event, let isPush) = sighting else { continue }
                     let before = last ?? event.seq - 1
                     if event.seq <= before {
                         report(.repeated, "\(event.seq) after \(before)")
@@ -127,7 +130,8 @@ extension Oracle {
                     }
                     for missing in (before + 1)..<event.seq
                     where !session.attempted.contains(Self.event(missing, events)?.clientId ?? "") {
-                        report(.gap, "\(missing) is missing before \(event.seq)")
+                        let text = Self.event(missing, events)?.payload ?? "nothing"
+                        report(.gap, "\(missing) (\(text)) is missing before \(event.seq), after \(before)")
                     }
                     last = event.seq
                     if Self.event(event.seq, events) != event {

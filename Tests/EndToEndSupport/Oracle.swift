@@ -62,6 +62,8 @@ package struct Oracle: Sendable {
         case event(SeenEvent, isPush: Bool)
         /// The server said that what comes next begins at this event.
         case reset(Int64)
+        /// The client asked on and said that it has everything up to here.
+        case asked(Int64)
     }
 
     /// A session, as the oracle numbers them.
@@ -118,6 +120,13 @@ package struct Oracle: Sendable {
     /// All that a conversation holds, as it was read back at the end.
     package mutating func stored(_ conversation: String, _ events: [SeenEvent]) { log[conversation] = events }
 
+    /// A session asked on with these cursors.
+    package mutating func asked(_ session: SessionNumber, cursors: [String: Int64]) {
+        for (conversation, cursor) in cursors {
+            sessions[session.index].sightings[conversation, default: []].append(.asked(cursor))
+        }
+    }
+
     // MARK: Counts
 
     package var sent: Int { attempts.count }
@@ -125,6 +134,8 @@ package struct Oracle: Sendable {
     package var retried: Int { attempts.values.count { $0.tries > 1 } }
     package var sessionCount: Int { sessions.count }
     package var seen: Int {
-        sessions.reduce(0) { $0 + $1.sightings.values.reduce(0) { $0 + $1.count } }
+        sessions.reduce(0) { sum, session in
+            sum + session.sightings.values.joined().count { if case .event = $0 { true } else { false } }
+        }
     }
 }
