@@ -17,7 +17,7 @@ struct MartletCommand: AsyncParsableCommand {
         version: "0.1.0",
         subcommands: [
             ServeCommand.self, UserCommand.self, TokenCommand.self, MigrateCommand.self, CheckConfigCommand.self,
-            VerifyCommand.self, BackupCommand.self, RestoreCommand.self,
+            VerifyCommand.self, BackupCommand.self, RestoreCommand.self, BenchCommand.self,
         ])
 
     /// Runs the command line of this process and ends it.
