@@ -172,6 +172,7 @@ let package = Package(
             [
                 "MartletCore", "MartletWire", "MartletBus", "MartletAPI", "MartletTestSupport", logging,
                 .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
             ] + nio),
         tests(
             "MartletServerTests",

@@ -56,7 +56,7 @@ import Testing
         var house = APIHouse()
         house.isRateLimited = true
         house.configuration.addressRequests = RateRule(perSecond: 1, burst: 1)
-        try await house.open { visitor in
+        try await house.open { (visitor) async throws in
             #expect(try await visitor.get(target).status != 429)
             #expect(try await visitor.get(target).status == 429)
             #expect(try await visitor.get("/healthz").status == 200)

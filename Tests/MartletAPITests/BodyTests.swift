@@ -1,3 +1,4 @@
+import Foundation
 import MartletCore
 import MartletWire
 import Testing
@@ -52,7 +53,7 @@ import Testing
     }
 
     @Test func takesNoBodyAsAnEmptyObject() async throws {
-        try await APIHouse().open { visitor in
+        try await APIHouse().open { (visitor) async throws in
             #expect(try await visitor.send("POST", "/api/note", token: "good").reason == "missing_field")
         }
     }
@@ -88,7 +89,7 @@ import Testing
     }
 
     @Test func refusesAHeadThatIsTooLarge() async throws {
-        try await APIHouse().open { visitor in
+        try await APIHouse().open { (visitor) async throws in
             let many = (0..<101).map { "X-Field-\($0): a" }
             #expect(try await visitor.get("/api/open", many).status == 400)
             let long = ["X-Long: " + String(repeating: "a", count: 17_000)]

@@ -41,7 +41,7 @@ import Testing
         "X-Forwarded-For: 127.0.0.1", "Forwarded: for=127.0.0.1", "X-Real-IP: 127.0.0.1", "Via: 1.1 proxy",
     ])
     func hidesMetricsFromWhoComesThroughAProxy(field: String) async throws {
-        try await APIHouse().open { visitor in
+        try await APIHouse().open { (visitor) async throws in
             #expect(try await visitor.get("/metrics", [field]).status == 403)
             #expect(try await visitor.get("/metrics", [field], token: "metrics-token-for-testt").status == 403)
             #expect(try await visitor.get("/metrics", [field], token: "metrics-token-for-tests").status == 200)

@@ -25,7 +25,8 @@ package struct APIDocument {
         return members(json["paths"]).first { template in
             let names = template.key.split(separator: "/")
             return names.count == parts.count
-                && zip(names, parts).allSatisfy { $0 == $1 || $0.hasPrefix("{") } && template.value[method.lowercased()] != nil
+                && zip(names, parts).allSatisfy { $0 == $1 || $0.hasPrefix("{") }
+                && template.value[method.lowercased()] != nil
         }?.value[method.lowercased()]
     }
 

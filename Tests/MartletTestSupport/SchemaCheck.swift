@@ -14,7 +14,9 @@ package struct SchemaCheck {
         guard let schema = resolve(schema) else { return ["\(place): the schema is not there"] }
         var problems: [String] = []
         if let type = schema["type"]?.string, !Self.isOf(type, value) { return ["\(place): not of type \(type)"] }
-        if let constant = schema["const"], !Self.isEqual(constant, value) { problems.append("\(place): not the constant") }
+        if let constant = schema["const"], !Self.isEqual(constant, value) {
+            problems.append("\(place): not the constant")
+        }
         if let choices = schema["enum"]?.array, !choices.contains(where: { Self.isEqual($0, value) }) {
             problems.append("\(place): none of the choices")
         }
@@ -48,7 +50,8 @@ package struct SchemaCheck {
 
     private func problems(_ members: [JSONValue.Member], _ schema: JSONValue, at place: String) -> [String] {
         var problems: [String] = []
-        for name in (schema["required"]?.array ?? []).compactMap(\.string) where !members.contains(where: { $0.key == name }) {
+        for name in (schema["required"]?.array ?? []).compactMap(\.string)
+        where !members.contains(where: { $0.key == name }) {
             problems.append("\(place).\(name): missing")
         }
         for member in members {
