@@ -105,6 +105,34 @@ import Testing
         }
     }
 
+    /// A string's end, an escape or a control character at each place of a machine word, behind bytes that nearly are one.
+    @Test func findsTheEndAnywhere() {
+        for filler: UInt8 in [0x20, 0x21, 0x23, 0x5B, 0x5D, 0x7F, 0x80, 0xA2, 0xDC, 0xFF] {
+            for count in 0..<40 {
+                let inside = [UInt8](repeating: filler, count: count)
+                let quote = UInt8(ascii: "\"")
+                for behind in [[], inside, [quote, 0x01], [0x5C]] as [[UInt8]] {
+                    var position = 0
+                    let bytes = [quote] + inside + [quote] + behind
+                    let token = try? JSONScan.string(bytes.span, &position)
+                    #expect(token?.range == 1..<(count + 1))
+                    #expect(token?.hasEscapes == false)
+                    position = 0
+                    let escaped = [quote] + inside + [0x5C, quote, quote] + behind
+                    let other = try? JSONScan.string(escaped.span, &position)
+                    #expect(other?.range == 1..<(count + 3))
+                    #expect(other?.hasEscapes == true)
+                }
+                for control: UInt8 in [0x00, 0x0A, 0x1F] {
+                    let broken = [quote] + inside + [control] + inside + [quote]
+                    var position = 0
+                    let refused = fault { () throws(Fault) in _ = try JSONScan.string(broken.span, &position) }
+                    #expect(refused == Refusal(.malformedJSON))
+                }
+            }
+        }
+    }
+
     /// At every cut there is a fault, or a value that ends within the cut.
     @Test func standsEveryCut() {
         let whole = "{\"a\": [1, -2.5e3, \"x\\ud83d\\ude00\\n\", true, null, {\"b\": {}}], \"c\": \"語\"}"

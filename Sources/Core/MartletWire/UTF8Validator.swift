@@ -1,5 +1,6 @@
-/// Checks UTF-8 (RFC 3629) piece by piece: a character may be cut anywhere between two pieces. Refuses overlong forms, surrogates and
-/// what lies past U+10FFFF at the first byte that makes them so. Twelve bytes of state, no copy of the text.
+/// Checks UTF-8 (RFC 3629) piece by piece: a character may be cut anywhere between two pieces. Refuses overlong forms,
+/// surrogates and what lies past U+10FFFF at the first byte that makes them so. Twelve bytes of state, no copy of the
+/// text.
 package struct UTF8Validator: Sendable {
     /// Continuation bytes still to come.
     @usableFromInline var remaining: UInt8 = 0
@@ -17,6 +18,8 @@ package struct UTF8Validator: Sendable {
     package mutating func accept(_ bytes: Span<UInt8>) -> Bool {
         var index = 0
         while index < bytes.count {
+            if remaining == 0 { index = Self.asciiEnd(bytes, index) }
+            guard index < bytes.count else { return true }
             let byte = bytes[index]
             index += 1
             if remaining > 0 {
@@ -29,6 +32,19 @@ package struct UTF8Validator: Sendable {
             }
         }
         return true
+    }
+
+    /// Moves over words of ASCII, which most text is made of.
+    @inlinable
+    static func asciiEnd(_ bytes: Span<UInt8>, _ index: Int) -> Int {
+        let raw = bytes.bytes
+        var index = index
+        while index &+ 8 <= bytes.count,
+            raw.unsafeLoadUnaligned(fromByteOffset: index, as: UInt64.self) & 0x8080_8080_8080_8080 == 0
+        {
+            index &+= 8
+        }
+        return index
     }
 
     @usableFromInline

@@ -1,7 +1,8 @@
 import MartletCore
 
-/// A request's input: read field by field in an initialiser, each with its bounds. The same initialiser, run over a recorder, gives the schema
-/// that the documentation shows, so the two cannot part. Initialisers must therefore read every field whatever the values are.
+/// A request's input: read field by field in an initialiser, each with its bounds. The same initialiser, run over a
+/// recorder, gives the schema that the documentation shows, so the two cannot part. Initialisers must therefore read
+/// every field whatever the values are.
 package protocol JSONInput: Sendable {
     init(_ fields: borrowing JSONFields) throws(Fault)
 }
@@ -21,7 +22,8 @@ package struct EmptyInput: JSONInput {
     package init(_ fields: borrowing JSONFields) throws(Fault) {}
 }
 
-/// The fields of a request, from a JSON object or from a query. Every accessor throws `missing_field` or `invalid_field` with the field's name.
+/// The fields of a request, from a JSON object or from a query. Every accessor throws `missing_field` or
+/// `invalid_field` with the field's name.
 package struct JSONFields {
     package enum Source {
         case object([JSONValue.Member], bytes: [UInt8])
@@ -88,7 +90,8 @@ package struct JSONFields {
 
     // MARK: Text
 
-    /// Text of `length` characters (Unicode scalars). Control characters are refused, but for line breaks and tabs where `lines` is true.
+    /// Text of `length` characters (Unicode scalars). Control characters are refused, but for line breaks and tabs
+    /// where `lines` is true.
     package func optionalText(_ name: String, _ length: ClosedRange<Int>, lines: Bool = false) throws(Fault) -> String?
     {
         try text(name, length, lines: lines, isRequired: false)

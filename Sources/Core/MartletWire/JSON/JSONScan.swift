@@ -1,7 +1,7 @@
 import MartletCore
 
-/// Walks JSON (RFC 8259) over bytes without building anything. Every function takes the position by reference, starts at a token and ends
-/// behind it. The bytes are valid UTF-8 already; the frame codec or the request reader saw to that.
+/// Walks JSON (RFC 8259) over bytes without building anything. Every function takes the position by reference, starts
+/// at a token and ends behind it. The bytes are valid UTF-8 already; the frame codec or the request reader saw to that.
 package enum JSONScan {
     package static func malformed(_ position: Int) -> Fault {
         Fault(.malformedJSON, "not valid JSON at byte \(position)")
@@ -50,22 +50,45 @@ package enum JSONScan {
         try expect(UInt8(ascii: "\""), bytes, &position)
         let start = position
         var hasEscapes = false
-        while position < bytes.count {
+        while true {
+            position = plainEnd(bytes, position)
+            guard position < bytes.count else { throw malformed(position) }
             let byte = bytes[position]
             if byte == UInt8(ascii: "\"") {
                 position += 1
                 return StringToken(range: start..<(position - 1), hasEscapes: hasEscapes)
             }
-            if byte == UInt8(ascii: "\\") {
-                hasEscapes = true
-                try escape(bytes, &position)
-            } else if byte < 0x20 {
-                throw malformed(position)
-            } else {
-                position += 1
-            }
+            guard byte == UInt8(ascii: "\\") else { throw malformed(position) }
+            hasEscapes = true
+            try escape(bytes, &position)
         }
-        throw malformed(position)
+    }
+
+    /// Where the first byte from `position` on stands that is a quote, a backslash or a control character; the count of
+    /// the bytes where there is none. Eight bytes at a time: subtracting one from each byte of a word borrows, and so
+    /// sets the top bit, where the byte was zero first (Mycroft's test; what stands behind the first hit may be wrong
+    /// and is not looked at).
+    @inlinable
+    static func plainEnd(_ bytes: Span<UInt8>, _ position: Int) -> Int {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let tops: UInt64 = 0x8080_8080_8080_8080
+        let raw = bytes.bytes
+        var position = position
+        while position &+ 8 <= bytes.count {
+            let word = UInt64(littleEndian: raw.unsafeLoadUnaligned(fromByteOffset: position, as: UInt64.self))
+            let quote = word ^ (ones &* UInt64(UInt8(ascii: "\"")))
+            let backslash = word ^ (ones &* UInt64(UInt8(ascii: "\\")))
+            let hits =
+                ((quote &- ones) & ~quote | (backslash &- ones) & ~backslash | (word &- ones &* 0x20) & ~word) & tops
+            if hits != 0 { return position &+ hits.trailingZeroBitCount / 8 }
+            position &+= 8
+        }
+        while position < bytes.count {
+            let byte = bytes[position]
+            if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") || byte < 0x20 { return position }
+            position &+= 1
+        }
+        return position
     }
 
     @usableFromInline
@@ -73,14 +96,16 @@ package enum JSONScan {
         position += 1
         guard position < bytes.count else { throw malformed(position) }
         switch bytes[position] {
-        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"), UInt8(ascii: "b"), UInt8(ascii: "f"), UInt8(ascii: "n"),
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"), UInt8(ascii: "b"), UInt8(ascii: "f"),
+            UInt8(ascii: "n"),
             UInt8(ascii: "r"), UInt8(ascii: "t"):
             position += 1
         case UInt8(ascii: "u"):
             let unit = try hexadecimal(bytes, &position)
             if unit >= 0xDC00, unit <= 0xDFFF { throw malformed(position) }
             if unit >= 0xD800, unit <= 0xDBFF {
-                guard position + 1 < bytes.count, bytes[position] == UInt8(ascii: "\\"), bytes[position + 1] == UInt8(ascii: "u")
+                guard position + 1 < bytes.count, bytes[position] == UInt8(ascii: "\\"),
+                    bytes[position + 1] == UInt8(ascii: "u")
                 else { throw malformed(position) }
                 position += 1
                 let low = try hexadecimal(bytes, &position)
@@ -165,7 +190,9 @@ package enum JSONScan {
     }
 
     /// Moves over one value of any kind, nested at most `depth` levels.
-    package static func skipValue(_ bytes: Span<UInt8>, _ position: inout Int, depth: Int = Limits.jsonDepth) throws(Fault) {
+    package static func skipValue(_ bytes: Span<UInt8>, _ position: inout Int, depth: Int = Limits.jsonDepth)
+        throws(Fault)
+    {
         skipSpace(bytes, &position)
         guard position < bytes.count else { throw malformed(position) }
         switch bytes[position] {
@@ -184,7 +211,9 @@ package enum JSONScan {
             guard depth > 0 else { throw Fault(.tooDeep, "nested too deeply") }
             position += 1
             if accept(UInt8(ascii: "]"), bytes, &position) { return }
-            repeat { try skipValue(bytes, &position, depth: depth - 1) } while accept(UInt8(ascii: ","), bytes, &position)
+            repeat {
+                try skipValue(bytes, &position, depth: depth - 1)
+            } while accept(UInt8(ascii: ","), bytes, &position)
             try expect(UInt8(ascii: "]"), bytes, &position)
         case UInt8(ascii: "t"): try literal("true", bytes, &position)
         case UInt8(ascii: "f"): try literal("false", bytes, &position)
@@ -228,8 +257,8 @@ package enum JSONScan {
         return String(decoding: result, as: UTF8.self)
     }
 
-    /// Appends the character of a `\uXXXX` (or a surrogate pair) whose `u` is at `index`, and moves behind it. The token was checked by
-    /// `string`, so that the digits are there.
+    /// Appends the character of a `\uXXXX` (or a surrogate pair) whose `u` is at `index`, and moves behind it. The
+    /// token was checked by `string`, so that the digits are there.
     private static func appendScalar(_ inside: Span<UInt8>, _ index: inout Int, to result: inout [UInt8]) {
         guard var value = try? hexadecimal(inside, &index) else { return }
         if value >= 0xD800, value <= 0xDBFF {

@@ -88,7 +88,9 @@ package indirect enum JSONValue: Sendable, Equatable {
         position += 1
         var items: [JSONValue] = []
         if JSONScan.accept(UInt8(ascii: "]"), bytes, &position) { return .array(items) }
-        repeat { items.append(try value(bytes, &position, depth - 1)) } while JSONScan.accept(UInt8(ascii: ","), bytes, &position)
+        repeat {
+            items.append(try value(bytes, &position, depth - 1))
+        } while JSONScan.accept(UInt8(ascii: ","), bytes, &position)
         try JSONScan.expect(UInt8(ascii: "]"), bytes, &position)
         return .array(items)
     }

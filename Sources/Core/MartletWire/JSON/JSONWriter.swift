@@ -63,8 +63,8 @@ package struct JSONWriter: Sendable {
     }
 }
 
-/// The members of an object that is being written. In recording mode it notes each member's schema as well, so that what is documented
-/// is what is written.
+/// The members of an object that is being written. In recording mode it notes each member's schema as well, so that
+/// what is documented is what is written.
 package struct JSONObject: Sendable {
     fileprivate var writer: JSONWriter
     private var isEmpty = true

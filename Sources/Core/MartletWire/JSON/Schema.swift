@@ -84,6 +84,8 @@ extension Schema: JSONEncodable {
     private struct Properties: JSONOutput {
         static let example = Properties(properties: [])
         let properties: [Property]
-        func write(to object: inout JSONObject) { for property in properties { object.field(property.name, property.schema) } }
+        func write(to object: inout JSONObject) {
+            for property in properties { object.field(property.name, property.schema) }
+        }
     }
 }

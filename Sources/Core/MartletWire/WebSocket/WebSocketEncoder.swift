@@ -13,29 +13,31 @@ package enum WebSocketEncoder {
         opcode: WebSocketOpcode, payload count: Int, mask: UInt32? = nil, into buffer: inout ByteBuffer
     ) {
         let size = headerSize(payload: count, masked: mask != nil)
-        buffer.reserveCapacity(minimumWritableBytes: size)
-        let start = buffer.writerIndex
-        setHeader(opcode: opcode, payload: count, mask: mask, at: start, in: &buffer)
-        buffer.moveWriterIndex(to: start + size)
+        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: size) { target in
+            storeHeader(opcode: opcode, payload: count, mask: mask, in: target)
+            return size
+        }
     }
 
-    /// The same at a place that was left free before.
-    static func setHeader(
-        opcode: WebSocketOpcode, payload count: Int, mask: UInt32?, at start: Int, in buffer: inout ByteBuffer
+    /// The same at the beginning of `target`, which has room for it.
+    static func storeHeader(
+        opcode: WebSocketOpcode, payload count: Int, mask: UInt32?, in target: UnsafeMutableRawBufferPointer
     ) {
-        let masked: UInt16 = mask == nil ? 0 : 0x80
-        let first = UInt16(0x80 | opcode.rawValue) << 8 | masked
-        var position = start + 2
+        let masked: UInt8 = mask == nil ? 0 : 0x80
+        target[0] = 0x80 | opcode.rawValue
+        var position = 2
         if count <= 125 {
-            buffer.setInteger(first | UInt16(count), at: start)
+            target[1] = masked | UInt8(count)
         } else if count <= 0xFFFF {
-            buffer.setInteger(first | 126, at: start)
-            position += buffer.setInteger(UInt16(count), at: position)
+            target[1] = masked | 126
+            target.storeBytes(of: UInt16(count).bigEndian, toByteOffset: 2, as: UInt16.self)
+            position = 4
         } else {
-            buffer.setInteger(first | 127, at: start)
-            position += buffer.setInteger(UInt64(count), at: position)
+            target[1] = masked | 127
+            target.storeBytes(of: UInt64(count).bigEndian, toByteOffset: 2, as: UInt64.self)
+            position = 10
         }
-        if let mask { buffer.setInteger(mask, at: position) }
+        if let mask { target.storeBytes(of: mask.bigEndian, toByteOffset: position, as: UInt32.self) }
     }
 
     // MARK: A server's frames
