@@ -37,17 +37,18 @@ import Testing
         let bytes = mark.bytes
         #expect(bytes.count == Mark.length)
         #expect(String(decoding: bytes, as: UTF8.self) == "mk~deadbeef1234560000004d0123456789abcdef")
-        let read = Mark(bytes.span, at: 0)
-        #expect(read == mark)
+        #expect(read(bytes) == mark)
     }
+
+    private func read(_ bytes: [UInt8], at offset: Int = 0) -> Mark? { Mark(bytes.span, at: offset) }
 
     @Test func `What is no mark is none`() {
         var bytes = mark.bytes
-        #expect(Mark(bytes.dropLast().map { $0 }.span, at: 0) == nil)
-        #expect(Mark(bytes.span, at: 1) == nil)
-        #expect(Mark(bytes.span, at: -1) == nil)
+        #expect(read(Array(bytes.dropLast())) == nil)
+        #expect(read(bytes, at: 1) == nil)
+        #expect(read(bytes, at: -1) == nil)
         bytes[10] = UInt8(ascii: "G")
-        #expect(Mark(bytes.span, at: 0) == nil)
+        #expect(read(bytes) == nil)
     }
 
     @Test func `Marks are found wherever they stand`() {
@@ -57,7 +58,8 @@ import Testing
             let found = finder.find(bytes.span)
             #expect(found == mark)
         }
-        let none = finder.find(Array("{\"cmd\":\"msg\"}".utf8).span)
+        let other = Array("{\"cmd\":\"msg\"}".utf8)
+        let none = finder.find(other.span)
         #expect(none == nil)
     }
 }
@@ -73,9 +75,8 @@ import Testing
     @Test func `Counters go up, and each is acknowledged once`() {
         var ledger = SendLedger()
         #expect((0..<200).map { _ in ledger.send() } == Array(0..<200))
-        #expect(ledger.acknowledge(130))
-        #expect(!ledger.acknowledge(130))
-        #expect(!ledger.acknowledge(200))
+        let acknowledged = [130, 130, 200].map { ledger.acknowledge($0) }
+        #expect(acknowledged == [true, false, false])
         ledger.refuse()
         #expect(ledger.isAcknowledged(130))
         #expect(!ledger.isAcknowledged(129))
@@ -140,7 +141,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "ws://192.168.0.1:80/ws", "ws://example.org/ws", "ws://127.0.0.1.example.org/ws", "http://127.0.0.1/ws", "ws://",
+        "ws://192.168.0.1:80/ws", "ws://example.org/ws", "ws://127.0.0.1.example.org/ws", "http://127.0.0.1/ws",
+        "ws://",
         "ws://127.0.0.1:0/ws", "ws://127.0.0.1:http/ws", "ws://1270.0.0.1/", "ws://127.0.0.256/", "wss://127.0.0.1/ws",
         "ws://[::2]/ws", "ws://127.0.0.1@example.org/ws", "ws://localhost.example.org/",
     ])
@@ -233,7 +235,9 @@ import Testing
 
     @Test func `Both renderings carry the figures`() throws {
         var report = try report()
-        report.latencies = [("acknowledged", LatencySummary(count: 3, p50: 460, p90: 900, p99: 2040, p999: 3000, max: 12_345))]
+        report.latencies = [
+            ("acknowledged", LatencySummary(count: 3, p50: 460, p90: 900, p99: 2040, p999: 3000, max: 12_345))
+        ]
         report.integrity.lost = 3
         report.refusals = [429: 2]
         report.closeCodes = [4002: 1]
@@ -248,14 +252,17 @@ import Testing
         #expect(json["closeCodes"]?["4002"]?.integer == 1)
     }
 
-    @Test(arguments: [(0.0, "0.000"), (0.4604, "0.460"), (12.345, "12.35"), (999.96, "1000.0"), (-3.5, "-3.50"), (40_123.7, "40124")])
+    @Test(arguments: [
+        (0.0, "0.000"), (0.4604, "0.460"), (12.345, "12.35"), (999.96, "1000.0"), (-3.5, "-3.50"), (40_123.7, "40124"),
+    ])
     func `Numbers show what says something`(_ value: Double, _ text: String) {
         #expect(BenchReport.decimal(value) == text)
     }
 
     @Test func `A process's usage is read from its texts`() throws {
         let stat = "12 (a (strange) name) S 1 2 3 4 5 6 7 8 9 10 1250 250 0 0 20 0 1 0 5 6 7"
-        let usage = try #require(ProcessUsage(stat: stat, status: "Name:\tx\nVmRSS:\t   2048 kB\n", ticksPerSecond: 100))
+        let usage = try #require(
+            ProcessUsage(stat: stat, status: "Name:\tx\nVmRSS:\t   2048 kB\n", ticksPerSecond: 100))
         #expect(usage.cpu == 15)
         #expect(usage.resident == 2048 * 1024)
         #expect(ProcessUsage(stat: "12", status: "", ticksPerSecond: 100) == nil)

@@ -48,7 +48,9 @@ import Testing
     }
 
     @Test func `A template is a valid send with its mark, number and client id filled in`() throws {
-        for target in [SendTemplate.Target.user(UserID(unchecked: 9)), .conversation(.room(AppID(unchecked: 1), "bench"))] {
+        for target in [
+            SendTemplate.Target.user(UserID(unchecked: 9)), .conversation(.room(AppID(unchecked: 1), "bench")),
+        ] {
             var template = SendTemplate(run: 0xABCD, sender: 0x1234, to: target, size: 100)
             var clientIds: Set<String> = []
             for counter in [0, 1, UInt32.max] {
@@ -57,7 +59,8 @@ import Testing
                 #expect(frame["cmd"]?.string == "send")
                 let text = try #require(frame["data"]?["content"]?["text"]?.string)
                 #expect(text.utf8.count == 100)
-                let mark = Mark(Array(text.utf8).span, at: 0)
+                let marked = Array(text.utf8)
+                let mark = Mark(marked.span, at: 0)
                 #expect(mark == Mark(run: 0xABCD, sender: 0x1234, counter: counter, time: 0x1122))
                 let number = Array((frame["seq"]?.string ?? "").utf8)
                 let read = SendTemplate.number(number.span, 0..<number.count)

@@ -21,7 +21,8 @@ import Testing
             """)
         #expect(
             sql.values == [
-                .integer(1), .integer(0), .integer(7), .integer(8), .blob([1, 2]), .integer(3), .integer(4), .integer(5),
+                .integer(1), .integer(0), .integer(7), .integer(8), .blob([1, 2]), .integer(3), .integer(4),
+                .integer(5),
                 .integer(6), .text("u:7"), .real(0.5),
             ])
         #expect(sql.text == (1...11).map { "$\($0)" }.joined(separator: " "))

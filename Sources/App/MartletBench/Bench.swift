@@ -8,7 +8,9 @@ package struct Bench: Sendable {
     private let progress: @Sendable (String) -> Void
 
     /// `progress` gets a line now and then.
-    package init(_ options: BenchOptions, progress: @escaping @Sendable (String) -> Void = { _ in }) throws(BenchFailure) {
+    package init(_ options: BenchOptions, progress: @escaping @Sendable (String) -> Void = { _ in })
+        throws(BenchFailure)
+    {
         try options.check()
         let files = FileLimit.raise()
         guard files >= options.connections + 64 else {

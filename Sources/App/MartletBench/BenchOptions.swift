@@ -112,8 +112,8 @@ package struct BenchAddress: Sendable, Equatable {
     package let port: Int
     package let path: String
 
-    /// Reads `ws://127.0.0.1:8080/ws`. Only loopback is accepted: a load generator that can be aimed elsewhere is a weapon, and what a network adds
-    /// is not what these figures are about.
+    /// Reads `ws://127.0.0.1:8080/ws`. Only loopback is accepted: a load generator that can be aimed elsewhere is a
+    /// weapon, and what a network adds is not what these figures are about.
     package init(_ url: String) throws(BenchFailure) {
         guard url.hasPrefix("ws://") else { throw BenchFailure("the URL must begin with ws://") }
         let rest = url.dropFirst(5)

@@ -31,8 +31,12 @@ extension BenchReport {
         }
         if profile != .idle { lines.append(row("integrity", integrityText)) }
         if connectRetries > 0 { lines.append(row("connecting", "\(connectRetries) tries failed")) }
-        for (code, count) in refusals.sorted(by: { $0.key < $1.key }) { lines.append(row("refused", "\(count) with \(code)")) }
-        for (code, count) in closeCodes.sorted(by: { $0.key < $1.key }) { lines.append(row("closed", "\(count) with \(code)")) }
+        for (code, count) in refusals.sorted(by: { $0.key < $1.key }) {
+            lines.append(row("refused", "\(count) with \(code)"))
+        }
+        for (code, count) in closeCodes.sorted(by: { $0.key < $1.key }) {
+            lines.append(row("closed", "\(count) with \(code)"))
+        }
         for warning in warnings { lines.append("warning: \(warning)") }
         return lines.joined(separator: "\n")
     }
@@ -54,7 +58,8 @@ extension BenchReport {
 
     private var integrityText: String {
         let all = integrity
-        return "\(all.isSound ? "sound" : "BROKEN"): sent \(all.sent), acknowledged \(all.acknowledged), refused \(all.refused), "
+        return
+            "\(all.isSound ? "sound" : "BROKEN"): sent \(all.sent), acknowledged \(all.acknowledged), refused \(all.refused), "
             + "unanswered \(all.unanswered), delivered \(all.delivered), lost \(all.lost), repeated \(all.repeated), "
             + "out of order \(all.outOfOrder), misdelivered \(all.misdelivered), resets \(all.resets)"
     }

@@ -84,7 +84,8 @@ package struct BenchReport: Sendable {
         return cpu / Double(count) * 1_000_000
     }
 
-    /// Notes what speaks against the figures. `loops` that are busy for nine tenths of the time can't tell a slow server from themselves.
+    /// Notes what speaks against the figures. `loops` that are busy for nine tenths of the time can't tell a slow
+    /// server from themselves.
     package mutating func judge(loops: Int, lateness: LatencySummary?) {
         if let generatorCPU, seconds > 0, generatorCPU / seconds / Double(loops) > 0.9 {
             warnings.append("the generator was busy all the time: its own speed is what was measured. Try --loops")

@@ -1,5 +1,5 @@
-/// What a client knows of a conversation: everything up to the cursor, and some beyond it. Answers to one's own sends and pushes of others' may overtake
-/// one another, so that the newest number seen is not the cursor to come back with.
+/// What a client knows of a conversation: everything up to the cursor, and some beyond it. Answers to one's own sends
+/// and pushes of others' may overtake one another, so that the newest number seen is not the cursor to come back with.
 struct FollowedConversation: Sendable {
     /// Everything up to here is known.
     private(set) var cursor: Int64

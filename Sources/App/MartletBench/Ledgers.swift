@@ -71,8 +71,8 @@ struct DeliveryLedger: Sendable {
     }
 }
 
-/// Counts how many of a loop's receivers have a sender's message, to know when all have it. Messages come in order, so that those under way lie side by
-/// side.
+/// Counts how many of a loop's receivers have a sender's message, to know when all have it. Messages come in order, so
+/// that those under way lie side by side.
 struct FanOutCount: Sendable {
     private let receivers: Int
     private var base: UInt32 = 0

@@ -18,7 +18,8 @@ extension LoadLoop {
         tick()
     }
 
-    /// Sends what is due, and comes back for the next. Not more often than every 100 µs: what is due in between waits so long, and says so.
+    /// Sends what is due, and comes back for the next. Not more often than every 100 µs: what is due in between waits
+    /// so long, and says so.
     private func tick() {
         guard isSending, var pacing = pacing else { return }
         let now = now
@@ -101,7 +102,11 @@ extension LoadLoop {
         }
         for loop in all {
             let sender = session.number
-            if loop === self { skip(counter, of: sender) } else { loop.eventLoop.execute { loop.skip(counter, of: sender) } }
+            if loop === self {
+                skip(counter, of: sender)
+            } else {
+                loop.eventLoop.execute { loop.skip(counter, of: sender) }
+            }
         }
     }
 }

@@ -9,8 +9,8 @@ import NIOPosix
     import Darwin
 #endif
 
-/// The share of a run that one event loop carries. Everything here runs on that loop, which is why it may call itself Sendable; whoever is elsewhere
-/// goes through `eventLoop.submit`.
+/// The share of a run that one event loop carries. Everything here runs on that loop, which is why it may call itself
+/// Sendable; whoever is elsewhere goes through `eventLoop.submit`.
 final class LoadLoop: @unchecked Sendable {
     let eventLoop: any EventLoop
     let index: Int
@@ -269,7 +269,9 @@ final class LoadLoop: @unchecked Sendable {
         }
         session.deliveries[place].receive(mark.counter)
         counts.delivered += 1
-        if let recordsFrom, mark.time >= recordsFrom, now > mark.time { deliveries.record(nanoseconds: now - mark.time) }
+        if let recordsFrom, mark.time >= recordsFrom, now > mark.time {
+            deliveries.record(nanoseconds: now - mark.time)
+        }
         if let partner = session.partner {
             partner.reached[0] += 1
             pump(partner)

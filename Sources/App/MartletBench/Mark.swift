@@ -1,5 +1,5 @@
-/// What a message's text begins with: who sent it, which of theirs it is, and when it should have gone out. Fixed in width and plain ASCII, so that it is
-/// found in a frame without reading the frame.
+/// What a message's text begins with: who sent it, which of theirs it is, and when it should have gone out. Fixed in
+/// width and plain ASCII, so that it is found in a frame without reading the frame.
 package struct Mark: Equatable, Sendable {
     /// The run that the message belongs to: others' messages, and those of earlier runs, are none of ours.
     package let run: UInt32

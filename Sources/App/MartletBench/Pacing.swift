@@ -1,5 +1,5 @@
-/// An open loop's timetable: when each message should go out, whatever the server does. Latency counts from there, so that a server that stalls can't
-/// hide the messages that waited for it (no coordinated omission).
+/// An open loop's timetable: when each message should go out, whatever the server does. Latency counts from there, so
+/// that a server that stalls can't hide the messages that waited for it (no coordinated omission).
 struct Pacing {
     /// Nanoseconds between two messages.
     private let interval: Double

@@ -21,7 +21,8 @@ struct ProcessUsage: Sendable, Equatable {
 
     /// Reads the texts of `stat` and `status`.
     init?(stat: String, status: String, ticksPerSecond: Double) {
-        // The name in parentheses may hold anything; fields are counted behind it. The 14th and 15th of all are the times.
+        // The name in parentheses may hold anything; fields are counted behind it. The 14th and 15th of all are the
+        // times.
         guard let end = stat.lastIndex(of: ")") else { return nil }
         let fields = stat[stat.index(after: end)...].split(separator: " ")
         guard fields.count > 12, let user = Double(fields[11]), let system = Double(fields[12]) else { return nil }

@@ -1,8 +1,8 @@
 import MartletCore
 import MartletWire
 
-/// A sender's `send` command, written once: a message changes digits in place and costs no encoding. Command number, client id and mark have a fixed
-/// width.
+/// A sender's `send` command, written once: a message changes digits in place and costs no encoding. Command number,
+/// client id and mark have a fixed width.
 struct SendTemplate: Sendable {
     /// The command's number: counter and time, which the answer brings back, so that nothing is kept per message.
     static let numberLength = 24
@@ -35,7 +35,8 @@ struct SendTemplate: Sendable {
         mark = Self.offset(of: Mark.beginning(run: run), in: bytes)
     }
 
-    /// A UUIDv7's shape: time first, so that a server's index grows at its right edge; then the sender, then the counter.
+    /// A UUIDv7's shape: time first, so that a server's index grows at its right edge; then the sender, then the
+    /// counter.
     private static func clientId(sender: Int) -> String {
         let sender = String(decoding: Hexadecimal.bytes(UInt64(sender), digits: 6), as: UTF8.self)
         return "00000000-0000-7000-8\(sender.prefix(3))-0\(sender.suffix(3))00000000"

@@ -89,7 +89,8 @@ struct ServerReply {
         return true
     }
 
-    /// True for a frame that begins as this server begins a message: the only frame that comes in numbers. Others are read in full.
+    /// True for a frame that begins as this server begins a message: the only frame that comes in numbers. Others are
+    /// read in full.
     static func isPlainMessage(_ bytes: Span<UInt8>) -> Bool {
         let text: StaticString = "{\"cmd\":\"msg\""
         guard bytes.count > text.utf8CodeUnitCount else { return false }
