@@ -87,8 +87,8 @@ enum EventFolding {
         else { return }
         let index = reactions.firstIndex { $0.emoji == emoji }
         var users = index.map { reactions[$0].userIds } ?? []
-        users.removeAll { $0 == user }
-        if on { users.append(user) }
+        guard users.contains(user) != on else { return }
+        if on { users.append(user) } else { users.removeAll { $0 == user } }
         switch (index, users.isEmpty) {
         case (.some(let index), true): reactions.remove(at: index)
         case (.some(let index), false): reactions[index] = EventOutput.Reaction(emoji: emoji, userIds: users)

@@ -20,13 +20,12 @@ extension Groups {
     ) async throws(Fault) -> MessagingPage<GroupMemberSummary> {
         try Policy.requireAccount(caller)
         let after = try NumberCursor.read(cursor)
+        _ = try await database.read { connection throws(Fault) in
+            try GroupStore(connection: connection).require(id, app: caller.app)
+        }
+        try await access.require(.read, caller, .group(id))
         let rows = try await database.read { connection throws(Fault) in
-            let store = GroupStore(connection: connection)
-            _ = try store.require(id, app: caller.app)
-            guard try store.member(caller.user, of: id) != nil else {
-                throw Fault(.notAMember, "only members may do this")
-            }
-            return try store.members(of: id, after: after, limit: limit + 1)
+            try GroupStore(connection: connection).members(of: id, after: after, limit: limit + 1)
         }
         let page = MessagingPage.of(rows, limit: limit) { String($0.user.value) }
         let ids = page.items.map(\.user)

@@ -62,7 +62,7 @@ package struct Groups: Sendable {
         let others = members.filter { $0 != caller.user }
         let (invitees, names) = try await invitees(others, of: caller, field: "members")
         let (log, now) = (log, clock.now)
-        return try await log.transact { (connection, drafts) throws(Fault) in
+        let made = try await log.transact { (connection, drafts) throws(Fault) in
             let store = GroupStore(connection: connection)
             let counts = try store.groupCounts(of: others + [caller.user])
             try GroupRules.requireFurtherGroup(counts[caller.user] ?? 0)
@@ -77,6 +77,9 @@ package struct Groups: Sendable {
             drafts += try change.invite(plan.invited)
             return group.id
         }
+        // A session may remember that there is no such group.
+        await broker.publish(.rightsChanged(.group(made), nil))
+        return made
     }
 
     /// A group of the caller's app, for anybody who may think of joining it.
