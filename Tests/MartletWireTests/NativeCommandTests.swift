@@ -101,6 +101,17 @@ import Testing
         #expect(refusal(nested(10_000)) == Refusal(.tooDeep))
     }
 
+    @Test(arguments: [
+        (#"{"seq":"7"}"#, "7"), (#"{"seq":"7","cmd":"ack","data":[]}"#, "7"), (#"{"cmd":1,"s\u0065q":"7"}"#, "7"),
+        (#"{"cmd":"ack","cmd":"ack","seq":"7"}"#, "7"), (#"{"seq":"7","seq":"8"}"#, "7"), (#"{"seq":"7","cmd":"#, "7"),
+        (#"{"cmd":,"seq":"7"}"#, nil), (#"{"seq":7}"#, nil), (#"{"seq":null}"#, nil), (#"["seq","7"]"#, nil), ("", nil),
+        (#"{"seq":"7"#, nil), (#"{"seq":"\x"}"#, nil),
+    ])
+    func tellsTheSeqOfWhatItRefuses(_ text: String, _ seq: String?) {
+        let bytes = utf8(text)
+        #expect(NativeCommand.seq(bytes.span).map { String(decoding: bytes[$0], as: UTF8.self) } == seq)
+    }
+
     // MARK: Fuzz
 
     /// A scan and the parser agree on what is a frame.

@@ -13,7 +13,8 @@ extension Session {
         do throws(Fault) {
             command = try NativeCommand.scan(bytes)
         } catch {
-            return refuse(error, seq: nil, .unknown)
+            let seq = NativeCommand.seq(bytes).map { Array(text.readableBytesView[offset: $0]) }
+            return refuse(limit() ?? error, seq: seq, .unknown)
         }
         let seq = command.seq.map { Array(text.readableBytesView[offset: $0]) }
         if let fault = limit() { return refuse(fault, seq: seq, command.name) }

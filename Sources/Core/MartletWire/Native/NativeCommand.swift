@@ -74,6 +74,21 @@ package struct NativeCommand: Sendable, Equatable {
         return NativeCommand(seq: try inside(seq, bytes), name: try name(cmd, bytes), data: try object(data, bytes))
     }
 
+    /// The client's own number in a frame that `scan` refused, where it can be told, so that the refusal finds whoever asked.
+    package static func seq(_ bytes: Span<UInt8>) -> Range<Int>? {
+        var seq = FieldPlace()
+        var position = 0
+        // What is wrong with the frame is known already; what stands before the fault counts.
+        try? JSONScan.members(bytes, &position) { (key, position) throws(Fault) in
+            if JSONScan.matches(key, bytes, "seq") {
+                try seq.take("seq", bytes, &position, depth: Limits.jsonDepth - 1)
+            } else {
+                try JSONScan.skipValue(bytes, &position, depth: Limits.jsonDepth - 1)
+            }
+        }
+        return (try? inside(seq, bytes)) ?? nil
+    }
+
     private static func inside(_ seq: FieldPlace, _ bytes: Span<UInt8>) throws(Fault) -> Range<Int>? {
         guard let value = seq.value else { return nil }
         guard bytes[value.lowerBound] == UInt8(ascii: "\""), value.count <= maximumSeqBytes + 2 else {
