@@ -32,8 +32,8 @@ package struct BenchToken: Sendable, Equatable {
     /// Reads lines of `<userId> <accessToken>`; empty lines are skipped.
     package static func read(_ text: String) throws(BenchFailure) -> [BenchToken] {
         var tokens: [BenchToken] = []
-        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
-            let words = line.split(whereSeparator: { $0 == " " || $0 == "\t" || $0 == "\r" })
+        for (index, line) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated() {
+            let words = line.split(whereSeparator: { $0 == " " || $0 == "\t" })
             if words.isEmpty { continue }
             guard words.count == 2, let user = Int64(words[0]), user > 0 else {
                 throw BenchFailure("line \(index + 1) of the tokens is not `<userId> <accessToken>`")

@@ -56,8 +56,12 @@ struct BenchCommand: AsyncParsableCommand {
     @Flag(help: "Write one line of JSON instead of a table.")
     var json = false
 
+    @Option(help: "Write the JSON into this file as well.")
+    var jsonFile: String?
+
     func run() async throws {
         let report = try await Bench(try options(), progress: progress).run()
+        if let jsonFile { try Data((report.json + "\n").utf8).write(to: URL(filePath: jsonFile)) }
         print(json ? report.json : report.table)
         guard report.integrity.isSound else { throw ExitCode(1) }
     }
