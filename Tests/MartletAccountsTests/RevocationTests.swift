@@ -108,9 +108,9 @@ import Testing
         #expect(await house.isValid(alice.tokens))
         try await watcher.poll()
         #expect(await !house.isValid(alice.tokens))
-        #expect(house.broker.revoked(.banned) == [family])
+        #expect(house.broker.revoked(.banned) == [family, 0])
         try await watcher.poll()
-        #expect(house.broker.revoked(.banned) == [family])
+        #expect(house.broker.revoked(.banned) == [family, 0])
     }
 
     @Test func whatThisProcessEndedIsNotAnnouncedTwice() async throws {
@@ -151,6 +151,19 @@ import Testing
         #expect(fresh.count == 0 && fresh.lastSeen == 1)
     }
 
+    @Test func aBanEndsOperatorsTokensToo() async throws {
+        let house = try await House()
+        let alice = try await house.register("alice")
+        let token = try await house.tokens.make(alice.account, device: .bot, family: 0)
+        _ = try await house.tokens.identity(from: token)
+        let watcher = house.watcher(house.revocations)
+        try await watcher.load()
+        try await house.administration.ban(alice.account.id)
+        try await watcher.poll()
+        let refused = await reason { () throws(Fault) in _ = try await house.tokens.identity(from: token) }
+        #expect(refused == .invalidToken)
+    }
+
     @Test func aGuestsBanIsTheUsers() async throws {
         let house = try await House { $0.allowsGuests = true }
         let guest = try await house.accounts.guest(name: "Zoe", address: "")
@@ -166,7 +179,7 @@ import Testing
         let watcher = house.watcher(house.revocations)
         try await house.administration.setRole(admin.user, to: .user)
         try await watcher.poll()
-        #expect(house.broker.revoked(.signedOut) == [admin.family])
+        #expect(house.broker.revoked(.signedOut) == [admin.family, 0])
     }
 }
 

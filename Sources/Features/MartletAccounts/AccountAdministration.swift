@@ -53,7 +53,7 @@ package struct AccountAdministration: Sendable {
             guard account.role != .guest, role != .guest else { throw .invalid("role", "guests stay guests") }
             try AccountStore.setRole(connection, account.id, role)
             guard account.role == .admin, role != .admin else { return [] }
-            return try TokenStore.endAll(connection, of: account.id, .signedOut, now: now)
+            return try Self.endEverything(connection, of: account.id, .signedOut, now: now)
         }
     }
 
@@ -69,11 +69,7 @@ package struct AccountAdministration: Sendable {
         try await changing(user, app: app) { (connection, account, now) throws(Fault) in
             try AccountRules.requireBan(of: account, until: until, now: now)
             try AccountStore.setBan(connection, account.id, until: until)
-            var ended = try TokenStore.endAll(connection, of: account.id, .banned, now: now)
-            if account.role == .guest {
-                ended.append(try TokenStore.record(connection, user: account.id, family: 0, .banned, now: now))
-            }
-            return ended
+            return try Self.endEverything(connection, of: account.id, .banned, now: now)
         }
     }
 
@@ -82,6 +78,14 @@ package struct AccountAdministration: Sendable {
             try AccountStore.setBan(connection, account.id, until: .distantPast)
             return []
         }
+    }
+
+    /// Ends all sign-ins, and what belongs to none: guests' sessions and operators' tokens.
+    private static func endEverything(
+        _ connection: any SQLConnection, of user: UserID, _ reason: RevocationReason, now: Instant
+    ) throws(Fault) -> [Revocation] {
+        try TokenStore.endAll(connection, of: user, reason, now: now)
+            + [try TokenStore.record(connection, user: user, family: 0, reason, now: now)]
     }
 
     /// One transaction over an account that exists; throws `unknown_user` otherwise. Returns what it ended.

@@ -71,8 +71,6 @@ extension Accounts {
     package func ban(_ user: UserID, until: Instant?, by caller: Caller) async throws(Fault) {
         try Policy.requireAdministrator(caller)
         await announce(try await administration.ban(user, app: caller.app, until: until ?? .distantFuture))
-        // Guests have no sign-in to end.
-        await broker.publish(.revoked(user, family: 0, except: 0, .banned))
         logger.notice(
             "account banned",
             metadata: ["user": "\(user.value)", "by": "\(caller.user.value)", "trace": "\(caller.trace)"])
