@@ -1,0 +1,80 @@
+import EndToEndSupport
+import MartletWire
+import Testing
+
+/// One user, several devices.
+@Suite(.server())
+struct DeviceTests {
+    @Test func `Every device gets everything, and the session that sent gets its answer only`() async throws {
+        let (ada, ben) = (try await TestServer.user("ada"), try await TestServer.user("ben"))
+        let direct = ada.direct(ben)
+        let web = try await TestServer.connect(ada)
+        let secondWeb = try await TestServer.connect(ada)
+        let phone = try await TestServer.connect(ada, device: "ios")
+        let other = try await TestServer.connect(ben)
+
+        #expect(try await phone.say("from my phone", in: direct) == 1)
+        #expect(try await other.say("from elsewhere", in: direct) == 2)
+        for session in [web, secondWeb] {
+            #expect(try await session.nextPush("msg")["data"]?["seq"]?.integer == 1)
+            #expect(try await session.nextPush("msg")["data"]?["seq"]?.integer == 2)
+        }
+        #expect(try await other.nextPush("msg")["data"]?["seq"]?.integer == 1)
+        #expect(try await phone.nextPush("msg")["data"]?["seq"]?.integer == 2)
+        for session in [phone, other] {
+            try await session.settle()
+            #expect(session.pushes("msg").count == 1)
+        }
+    }
+
+    @Test func `A push has the whole event`() async throws {
+        let (ada, ben) = (try await TestServer.user("ada"), try await TestServer.user("ben"))
+        let (sender, receiver) = (try await TestServer.connect(ada), try await TestServer.connect(ben))
+        let sent = try await sender.succeed("send", textMessage("hello", in: ada.direct(ben), clientId: "c-1"))
+        let event = try #require(try await receiver.nextPush("msg")["data"])
+        for key in ["conversationId", "seq", "messageId", "time"] { #expect(event[key] == sent[key], "\(key)") }
+        #expect(event["from"]?.integer == ada.id)
+        #expect(event["fromName"]?.string == ada.name)
+        #expect(event["type"]?.string == "text")
+        #expect(event["content"]?["text"]?.string == "hello")
+        #expect(event["clientId"]?.string == "c-1")
+    }
+
+    @Test func `A user has so many sessions and no more: the oldest makes room`() async throws {
+        let ada = try await TestServer.user("ada")
+        let first = try await TestServer.connect(ada)
+        var others: [WireClient] = []
+        for _ in 0..<16 { others.append(try await TestServer.connect(ada)) }
+        #expect(try await first.waitClosed() == 4102)
+        for session in others { try await session.settle() }
+    }
+}
+
+@Suite(.server(environment: ["MARTLET_GATEWAY_SAME_DEVICE": "replace"]))
+struct ReplacingDeviceTests {
+    @Test func `A newer sign-in of the same device kind ends the older one`() async throws {
+        let ada = try await TestServer.user("ada")
+        let old = try await TestServer.connect(ada)
+        let phone = try await TestServer.connect(ada, device: "ios")
+        let new = try await TestServer.connect(ada)
+        #expect(try await old.waitClosed() == 4102)
+        try await new.settle()
+        try await phone.settle()
+    }
+}
+
+@Suite(.server(environment: ["MARTLET_GATEWAY_SAME_DEVICE": "refuse"]))
+struct RefusingDeviceTests {
+    @Test func `A second sign-in of the same device kind is refused while the first lasts`() async throws {
+        let ada = try await TestServer.user("ada")
+        let first = try await TestServer.connect(ada)
+        let second = try await WireClient.connect(port: TestServer.current.port)
+        let refusal = try await second.request("login", WireClient.loginData(ada.token))
+        #expect(refusal.code == 409)
+        #expect(refusal.reason == "limit_reached")
+        try await second.login(ada, device: "ios")
+        first.close()
+        #expect(try await first.waitClosed() == 1000)
+        _ = try await TestServer.connect(ada)
+    }
+}
