@@ -1,3 +1,4 @@
+import MartletBus
 import MartletCore
 import MartletLog
 import MartletSQL
@@ -8,6 +9,27 @@ import Testing
 
 @Suite("Sending")
 struct SendTests {
+    @Test("Past a user's share sends are refused until it fills again")
+    func rateLimit() async throws {
+        let village = try await Village()
+        let (alice, bob) = (try await village.person("Alice"), try await village.person("Bob"))
+        var configuration = MessagingConfiguration()
+        configuration.sends = RateRule(perSecond: 1, burst: 2)
+        let messages = Messages(
+            access: village.access, database: village.database, log: village.log, limiter: LocalRateLimiter(),
+            clock: village.clock, configuration: configuration)
+        let content = JSONWriter.object { $0.field("text", "hello") }
+        for id in ["1", "2"] {
+            _ = try await messages.send(alice, to: .user(bob.user), clientId: id, kind: .text, content: content)
+        }
+        let fault = await #expect(throws: Fault.self) {
+            try await messages.send(alice, to: .user(bob.user), clientId: "3", kind: .text, content: content)
+        }
+        #expect(fault?.reason == .rateLimited)
+        #expect(fault?.retryAfter != nil)
+        _ = try await messages.send(bob, to: .user(alice.user), clientId: "1", kind: .text, content: content)
+    }
+
     @Test("A message to a user goes to the direct conversation, and both sides take part")
     func toUser() async throws {
         let village = try await Village()

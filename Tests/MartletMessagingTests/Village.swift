@@ -97,6 +97,8 @@ struct Village {
     let presence = LocalPresence()
     let directory = TestDirectory()
     let relations = TestRelations()
+    /// Off: tests of the limit bring their own.
+    let limiter = LocalRateLimiter(isOn: false)
     let database: SQLiteDatabase
     let log: SQLiteEventLog
     let access: ConversationAccess
@@ -117,7 +119,7 @@ struct Village {
         access = ConversationAccess(
             database: database, users: directory, relations: relations, presence: presence, clock: clock)
         messages = Messages(
-            access: access, database: database, log: log, clock: clock, configuration: configuration)
+            access: access, database: database, log: log, limiter: limiter, clock: clock, configuration: configuration)
         history = History(access: access, log: log, reader: reader)
         cursors = Cursors(access: access, database: database, log: log, broker: broker, clock: clock)
         conversations = Conversations(

@@ -53,7 +53,8 @@ struct Features: Sendable {
             database: database, users: directory, relations: relations, presence: presence, clock: clock)
         reader = EventReader(users: directory)
         messages = Messages(
-            access: access, database: database, log: log, clock: clock, configuration: configuration.messaging)
+            access: access, database: database, log: log, limiter: ports.limiter, clock: clock,
+            configuration: configuration.messaging)
         history = History(access: access, log: log, reader: reader)
         cursors = Cursors(access: access, database: database, log: log, broker: broker, clock: clock)
         conversations = Conversations(access: access, database: database, log: log, users: directory, reader: reader, clock: clock)

@@ -102,6 +102,7 @@ extension ServerConfiguration {
             "gateway.connections-per-address", 1...1_000_000, default: gateway.connectionsPerAddress)
         gateway.commands = try await rate("gateway.commands-per-second", gateway.commands, &reader)
         gateway.sends = try await rate("gateway.sends-per-second", gateway.sends, &reader)
+        messaging.sends = gateway.sends
         gateway.drain = try await reader.seconds("gateway.drain", 0...300, default: gateway.drain)
     }
 

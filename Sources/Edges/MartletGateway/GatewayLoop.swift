@@ -181,12 +181,7 @@ final class GatewayLoop: @unchecked Sendable {
 
     func announceLeaving(_ delay: Duration) {
         eventLoop.execute { [self] in
-            for session in sessions.values where session.isLive {
-                // Spread, so that they do not all arrive elsewhere at once.
-                let milliseconds = Int64.random(in: 0...max(1, delay.milliseconds))
-                session.write(
-                    NativeEncoder.push(cmd: "goaway", data: JSONWriter.object { $0.field("delayMs", milliseconds) }, allocator: allocator))
-            }
+            for session in sessions.values where session.isLive { session.goAway(within: delay) }
             flushDirty()
         }
     }

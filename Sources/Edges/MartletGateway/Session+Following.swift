@@ -113,7 +113,7 @@ extension Session {
         let (source, rooms) = (gateway.services.conversations, rooms)
         loop.leaveLoop(self) { () throws(Fault) in
             let result = try await source.sync(caller, cursors: cursors, limit: limit, rooms: rooms)
-            return (result, JSONWriter.encode(SyncAnswer(result)))
+            return (result, JSONWriter.encode(result))
         } then: { (session, result: Result<(SyncResult, [UInt8]), Fault>) in
             session.synced(result, cursors, seq)
         }

@@ -102,6 +102,8 @@ extension Session {
             $0.field("serverTime", gateway.services.clock.now)
         }
         answer(.login, seq, data)
+        // It came in while the others were told already.
+        if gateway.isStopping { goAway(within: gateway.configuration.drain) }
         isResuming = input.resumes
         if !isResuming {
             catchUp?.release()

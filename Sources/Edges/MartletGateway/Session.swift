@@ -185,6 +185,14 @@ final class Session: ChannelDuplexHandler, RemovableChannelHandler {
         unread = nil
     }
 
+    /// Tells the client to go elsewhere. Spread over the delay, so that they do not all arrive there at once.
+    func goAway(within delay: Duration) {
+        let milliseconds = Int64.random(in: 0...max(1, delay.milliseconds))
+        write(
+            NativeEncoder.push(
+                cmd: "goaway", data: JSONWriter.object { $0.field("delayMs", milliseconds) }, allocator: loop.allocator))
+    }
+
     // MARK: Reading under load
 
     func read(context: ChannelHandlerContext) {

@@ -1,3 +1,4 @@
+import MartletBus
 import MartletCore
 import MartletLog
 import MartletSQL
@@ -15,25 +16,31 @@ package struct Messages: Sendable {
     private let access: ConversationAccess
     private let database: any Database
     private let log: any EventLog
+    private let limiter: any RateLimiter
     private let clock: any TimeSource
     private let configuration: MessagingConfiguration
 
     package init(
-        access: ConversationAccess, database: any Database, log: any EventLog, clock: any TimeSource,
+        access: ConversationAccess, database: any Database, log: any EventLog, limiter: any RateLimiter, clock: any TimeSource,
         configuration: MessagingConfiguration
     ) {
         self.access = access
         self.database = database
         self.log = log
+        self.limiter = limiter
         self.clock = clock
         self.configuration = configuration
     }
 
-    /// Stores a message. The same `clientId` with the same payload gets the first receipt again.
+    /// Stores a message. The same `clientId` with the same payload gets the first receipt again. Throws `rate_limited` past the user's share, which
+    /// requests and sessions take from together.
     package func send(
         _ caller: Caller, to destination: Destination, clientId: String, kind: EventKind, content: [UInt8]
     ) async throws(Fault) -> (conversation: ConversationID, receipt: Receipt) {
         guard kind.isMessage else { throw Fault(.unknownType, "not a type that clients send", field: "type") }
+        if let wait = limiter.take(.send(caller.user), configuration.sends, now: clock.now) {
+            throw Fault(.rateLimited, "too many messages", retryAfter: wait)
+        }
         _ = try MessageContent.check(kind, content.span)
         let conversation = try Self.conversation(destination, caller)
         let right = try await access.sendRight(caller, conversation)

@@ -1,3 +1,4 @@
+import MartletBus
 import MartletCore
 
 /// What an operator may set.
@@ -7,6 +8,7 @@ import MartletCore
 /// | `messages.edit-limit` | seconds | 86400 |
 /// | `messages.recall-limit` | seconds | 120 |
 /// | `rooms.named` | flag | true |
+/// | `gateway.sends-per-second` | messages of one user, over REST and sessions together | 20 |
 package struct MessagingConfiguration: Sendable {
     /// How long after sending its author may edit a message.
     package var editLimit: Duration
@@ -14,6 +16,8 @@ package struct MessagingConfiguration: Sendable {
     package var recallLimit: Duration
     /// Whether an app has named rooms besides its world room.
     package var namedRooms: Bool
+    /// A user's sends; the gateway applies the same rule to those of sessions.
+    package var sends = RateRule(perSecond: 20, burst: 60)
 
     package init(
         editLimit: Duration = .seconds(86_400), recallLimit: Duration = .seconds(120), namedRooms: Bool = true
