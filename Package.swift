@@ -76,8 +76,12 @@ let package = Package(
                 .product(name: "CryptoExtras", package: "swift-crypto"),
                 .product(name: "JWTKit", package: "jwt-kit"),
             ]),
-        ring("Features", "MartletSocial", ["MartletCore", "MartletWire", "MartletSQL", "MartletLog", "MartletBus", logging]),
-        ring("Features", "MartletMessaging", ["MartletCore", "MartletWire", "MartletSQL", "MartletLog", "MartletBus", logging]),
+        ring(
+            "Features", "MartletSocial",
+            ["MartletCore", "MartletWire", "MartletSQL", "MartletLog", "MartletBus", logging]),
+        ring(
+            "Features", "MartletMessaging",
+            ["MartletCore", "MartletWire", "MartletSQL", "MartletLog", "MartletBus", logging]),
 
         // Edges: what listens.
         ring(
@@ -89,7 +93,8 @@ let package = Package(
         ring(
             "Edges", "MartletAPI",
             [
-                "MartletCore", "MartletWire", "MartletBus", "MartletAccounts", "MartletSocial", "MartletMessaging", logging,
+                "MartletCore", "MartletWire", "MartletBus", "MartletAccounts", "MartletSocial", "MartletMessaging",
+                logging,
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -102,7 +107,8 @@ let package = Package(
         ring(
             "App", "MartletServer",
             [
-                "MartletCore", "MartletWire", "MartletSQL", "MartletLog", "MartletBus", "MartletAccounts", "MartletSocial",
+                "MartletCore", "MartletWire", "MartletSQL", "MartletLog", "MartletBus", "MartletAccounts",
+                "MartletSocial",
                 "MartletMessaging", "MartletGateway", "MartletAPI", "MartletWeb", logging, lifecycle,
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Crypto", package: "swift-crypto"),
@@ -176,6 +182,9 @@ let package = Package(
             ] + nio),
         tests(
             "MartletServerTests",
-            ["MartletCore", "MartletBus", "MartletAccounts", "MartletAPI", "MartletGateway", "MartletLog", "MartletServer"]),
+            [
+                "MartletCore", "MartletBus", "MartletAccounts", "MartletAPI", "MartletGateway", "MartletLog",
+                "MartletServer",
+            ]),
     ]
 )

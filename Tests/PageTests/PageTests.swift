@@ -12,9 +12,12 @@ import Testing
     }
 
     private static func runScenarios(port: Int) async throws -> (status: Int32, output: String) {
-        let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
         let python = root.appending(path: ".venv/bin/python")
-        guard FileManager.default.isExecutableFile(atPath: python.path) else { throw Missing(what: "\(python.path): run make test") }
+        guard FileManager.default.isExecutableFile(atPath: python.path) else {
+            throw Missing(what: "\(python.path): run make test")
+        }
         let process = Process()
         process.executableURL = python
         process.arguments = [

@@ -34,7 +34,8 @@ package struct DemoData: Sendable {
                     username: person.username, password: password, nickname: person.nickname, app: app)
             }
             guard let account else { continue }
-            callers.append(Caller(user: account.id, app: app, role: .user, device: .bot, name: person.nickname, trace: "demo"))
+            callers.append(
+                Caller(user: account.id, app: app, role: .user, device: .bot, name: person.nickname, trace: "demo"))
         }
         if isNew, callers.count == Self.people.count { try await acquaint(callers) }
     }
@@ -46,7 +47,8 @@ package struct DemoData: Sendable {
             _ = try await friends.request(.id(alice.user), message: "", by: friend)
         }
         let made = try await groups.create(
-            alice, name: "Swifts", description: "A group to try things out in", members: [bob.user, carol.user], joinMode: .approval)
+            alice, name: "Swifts", description: "A group to try things out in", members: [bob.user, carol.user],
+            joinMode: .approval)
         _ = made
         if let direct = ConversationID.between(alice.user, bob.user) {
             _ = try await messages.send(

@@ -38,12 +38,15 @@ struct Features: Sendable {
     let reader: EventReader
 
     init(_ ports: Ports, _ configuration: ServerConfiguration, _ tokens: AccessTokens, _ revocations: Revocations) {
-        let (database, log, broker, presence, clock) = (ports.database, ports.log, ports.broker, ports.presence, ports.clock)
+        let (database, log, broker, presence, clock) = (
+            ports.database, ports.log, ports.broker, ports.presence, ports.clock
+        )
         let directory = AccountDirectory(database: database, clock: clock)
         let hasher = PasswordHasher()
         administration = AccountAdministration(database: database, hasher: hasher, clock: clock)
         accounts = Accounts(
-            database: database, log: log, broker: broker, presence: presence, limiter: ports.limiter, clock: clock, hasher: hasher,
+            database: database, log: log, broker: broker, presence: presence, limiter: ports.limiter, clock: clock,
+            hasher: hasher,
             tokens: tokens, revocations: revocations, directory: directory, configuration: configuration.accounts,
             logger: ports.logger)
         friends = Friends(
@@ -57,9 +60,11 @@ struct Features: Sendable {
             configuration: configuration.messaging)
         history = History(access: access, log: log, reader: reader)
         cursors = Cursors(access: access, database: database, log: log, broker: broker, clock: clock)
-        conversations = Conversations(access: access, database: database, log: log, users: directory, reader: reader, clock: clock)
+        conversations = Conversations(
+            access: access, database: database, log: log, users: directory, reader: reader, clock: clock)
         groups = Groups(
-            database: database, log: log, access: access, users: directory, relations: relations, presence: presence, broker: broker,
+            database: database, log: log, access: access, users: directory, relations: relations, presence: presence,
+            broker: broker,
             clock: clock)
         rooms = Rooms(access: access, users: directory, presence: presence, configuration: configuration.messaging)
         sync = Sync(database: database, log: log, reader: reader)
@@ -73,13 +78,16 @@ struct Features: Sendable {
     }
 
     func gatewayServices(
-        _ ports: Ports, _ presenceWriter: any PresenceWriter, _ tokens: AccessTokens, _ revocations: Revocations, http: any HTTPEdge
+        _ ports: Ports, _ presenceWriter: any PresenceWriter, _ tokens: AccessTokens, _ revocations: Revocations,
+        http: any HTTPEdge
     ) -> GatewayServices {
         let source = MessagingSource(
             log: ports.log, access: access, groups: groups, rooms: rooms, syncing: sync, reader: reader)
         return GatewayServices(
-            log: ports.log, broker: ports.broker, presence: ports.presence, presenceWriter: presenceWriter, limiter: ports.limiter,
-            clock: ports.clock, authenticator: AccountAuthenticator(accounts: accounts, tokens: tokens, revocations: revocations),
+            log: ports.log, broker: ports.broker, presence: ports.presence, presenceWriter: presenceWriter,
+            limiter: ports.limiter,
+            clock: ports.clock,
+            authenticator: AccountAuthenticator(accounts: accounts, tokens: tokens, revocations: revocations),
             conversations: source, rights: source, commands: EndpointCommands(table: CommandTable(endpoints)),
             announcer: FriendAnnouncer(friends: friends, broker: ports.broker, logger: ports.logger), http: http)
     }
@@ -92,7 +100,8 @@ extension Features {
         authenticator: any TokenAuthenticator, address: @escaping @Sendable () -> GatewayAddress
     ) -> APIRouter {
         let services = APIServices(
-            authenticator: authenticator, limiter: ports.limiter, clock: ports.clock, metrics: metrics, logger: ports.logger,
+            authenticator: authenticator, limiter: ports.limiter, clock: ports.clock, metrics: metrics,
+            logger: ports.logger,
             metricsToken: secrets.metricsToken, readiness: { [await Self.databaseCheck(ports.database)] },
             gateway: { address() })
         return APIRouter(

@@ -26,7 +26,8 @@ struct AccountAuthenticator: SessionAuthenticator, TokenAuthenticator {
     func signIn(token: String, device: DeviceKind?, session: SessionID) async throws(Fault) -> SessionUser {
         let identity = try await tokens.identity(from: token)
         let caller = Caller(
-            user: identity.user, app: identity.app, role: identity.role, device: device ?? identity.device, family: identity.family,
+            user: identity.user, app: identity.app, role: identity.role, device: device ?? identity.device,
+            family: identity.family,
             session: session, name: identity.name, trace: session.text)
         return SessionUser(caller: caller, username: identity.username, nickname: identity.name)
     }
@@ -36,7 +37,8 @@ struct AccountAuthenticator: SessionAuthenticator, TokenAuthenticator {
     ) async throws(Fault) -> SessionUser {
         let card = try await accounts.guest(name: name, app: app, address: address)
         let caller = Caller(
-            user: card.id, app: card.app, role: .guest, device: device ?? .web, session: session, name: card.name, trace: session.text)
+            user: card.id, app: card.app, role: .guest, device: device ?? .web, session: session, name: card.name,
+            trace: session.text)
         return SessionUser(caller: caller, username: card.username, nickname: card.nickname)
     }
 
@@ -58,9 +60,12 @@ struct MessagingSource: ConversationSource, WriteRights {
 
     func groups(of user: UserID) async throws(Fault) -> [ConversationID] { try await groups.groupsOf(user) }
 
-    func events(_ conversation: ConversationID, from seq: Int64, through: Int64, limit: Int) async throws(Fault) -> [Event] {
+    func events(_ conversation: ConversationID, from seq: Int64, through: Int64, limit: Int) async throws(Fault)
+        -> [Event]
+    {
         guard seq <= through else { return [] }
-        return try await reader.named(try await log.read(conversation, seq...through, limit: limit, newest: false).events)
+        return try await reader.named(
+            try await log.read(conversation, seq...through, limit: limit, newest: false).events)
     }
 
     func sync(

@@ -37,7 +37,9 @@ package final class Server: Sendable {
         let clock = SystemTime()
         let database = try SQLiteDatabase(.file(configuration.databasePath))
         let migrated = try await Migrator(Migration.all(log: [.sqliteLog])).migrate(database, now: clock.now)
-        if !migrated.isEmpty { logger.info("schema brought up to date", metadata: ["steps": "\(migrated.joined(separator: " "))"]) }
+        if !migrated.isEmpty {
+            logger.info("schema brought up to date", metadata: ["steps": "\(migrated.joined(separator: " "))"])
+        }
 
         let broker = LocalBroker()
         let presence = LocalPresence()
@@ -46,13 +48,16 @@ package final class Server: Sendable {
 
         let revocations = Revocations()
         watcher = RevocationWatcher(
-            database: database, revocations: revocations, broker: broker, clock: clock, lifetime: configuration.accessTokenLifetime,
+            database: database, revocations: revocations, broker: broker, clock: clock,
+            lifetime: configuration.accessTokenLifetime,
             logger: logger)
         try await watcher.load()
         let tokens = try await AccessTokens(
-            .init(keys: secrets.signingKeys, lifetime: configuration.accessTokenLifetime), revocations: revocations, clock: clock)
+            .init(keys: secrets.signingKeys, lifetime: configuration.accessTokenLifetime), revocations: revocations,
+            clock: clock)
         let ports = Ports(
-            database: database, log: log, broker: broker, presence: presence, limiter: limiter, clock: clock, logger: logger)
+            database: database, log: log, broker: broker, presence: presence, limiter: limiter, clock: clock,
+            logger: logger)
         features = Features(ports, configuration, tokens, revocations)
 
         loops = MultiThreadedEventLoopGroup(numberOfThreads: configuration.gateway.loops)
@@ -75,7 +80,9 @@ package final class Server: Sendable {
     private func registerReadings(_ database: SQLiteDatabase) {
         let (log, gateway) = (log, gateway)
         metrics.reading("martlet_log_queue_depth", "Sends that wait for the log's writer") { log.queueDepth }
-        metrics.reading("martlet_database_queue_depth", "Transactions that wait for the database's writer") { database.queueDepth }
+        metrics.reading("martlet_database_queue_depth", "Transactions that wait for the database's writer") {
+            database.queueDepth
+        }
         metrics.reading("martlet_sends_at_work", "Sends that the log has not answered") { gateway.sendsAtWork }
     }
 
@@ -92,7 +99,8 @@ package final class Server: Sendable {
                     .init(service: BackgroundService(watcher.run)),
                     .init(
                         service: HousekeepingService(
-                            log: log, accounts: features.accounts, configuration: configuration.retention, clock: SystemTime(),
+                            log: log, accounts: features.accounts, configuration: configuration.retention,
+                            clock: SystemTime(),
                             logger: logger)),
                     .init(service: server),
                 ],

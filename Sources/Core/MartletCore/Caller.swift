@@ -14,7 +14,8 @@ package struct Caller: Sendable {
     package let trace: String
 
     package init(
-        user: UserID, app: AppID, role: Role, device: DeviceKind, family: Int64 = 0, session: SessionID = .none, name: String,
+        user: UserID, app: AppID, role: Role, device: DeviceKind, family: Int64 = 0, session: SessionID = .none,
+        name: String,
         trace: String = ""
     ) {
         self.user = user

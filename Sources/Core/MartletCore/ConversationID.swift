@@ -39,7 +39,9 @@ package enum ConversationID: Hashable, Sendable {
 
     /// Reads a text form from its bytes, without making a string but for a room's name.
     package init?(utf8 bytes: Span<UInt8>) {
-        guard bytes.count >= 3, bytes.count <= Limits.conversationIdBytes, bytes[1] == UInt8(ascii: ":") else { return nil }
+        guard bytes.count >= 3, bytes.count <= Limits.conversationIdBytes, bytes[1] == UInt8(ascii: ":") else {
+            return nil
+        }
         var position = 2
         guard let first = Self.readNumber(bytes, &position) else { return nil }
         switch bytes[0] {
@@ -62,7 +64,9 @@ package enum ConversationID: Hashable, Sendable {
                 self = .room(app, nil)
                 return
             }
-            guard bytes[position] == UInt8(ascii: ":"), let name = Self.readRoomName(bytes, position + 1) else { return nil }
+            guard bytes[position] == UInt8(ascii: ":"), let name = Self.readRoomName(bytes, position + 1) else {
+                return nil
+            }
             self = .room(app, name)
         default:
             return nil

@@ -3,7 +3,8 @@ package enum EventKind: Int16, Sendable, CaseIterable {
     case text = 1, image, voice, video, file, location, card, sticker, redpacket, forward, custom
     case edit = 32, recall, react
     case membership = 48, group
-    case friendRequest = 64, friendAdded, friendRejected, friendRemoved, friendRemark, blockChanged, groupInvitation, groupJoined,
+    case friendRequest = 64, friendAdded, friendRejected, friendRemoved, friendRemark, blockChanged, groupInvitation,
+        groupJoined,
         groupLeft, groupRequest, groupRejected, conversationSettings, profileChanged
 
     /// The first raw value that is not a message.
@@ -72,7 +73,8 @@ package struct Draft: Sendable {
     package let origin: SessionID
 
     package init(
-        conversation: ConversationID, sender: UserID, senderName: String, kind: EventKind, clientId: String, body: [UInt8],
+        conversation: ConversationID, sender: UserID, senderName: String, kind: EventKind, clientId: String,
+        body: [UInt8],
         target: Int64? = nil, origin: SessionID = .none
     ) {
         self.conversation = conversation
@@ -137,7 +139,8 @@ package struct Event: Sendable {
     package init(_ draft: Draft, _ receipt: Receipt) {
         self.init(
             conversation: draft.conversation, seq: receipt.seq, ordinal: receipt.ordinal, sender: draft.sender,
-            senderName: draft.senderName, kind: draft.kind, clientId: draft.clientId, time: receipt.time, body: draft.body,
+            senderName: draft.senderName, kind: draft.kind, clientId: draft.clientId, time: receipt.time,
+            body: draft.body,
             origin: draft.origin)
     }
 }

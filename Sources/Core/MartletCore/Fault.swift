@@ -3,7 +3,8 @@
 package struct Fault: Error, Sendable {
     /// Stable numbers: the HTTP status and the WebSocket `response.code`.
     package enum Code: Int, Sendable, CaseIterable {
-        case badRequest = 400, unauthenticated = 401, forbidden = 403, notFound = 404, methodNotAllowed = 405, conflict = 409,
+        case badRequest = 400, unauthenticated = 401, forbidden = 403, notFound = 404, methodNotAllowed = 405,
+            conflict = 409,
             tooLarge = 413, tooMany = 429, internalError = 500, unavailable = 503
     }
 
@@ -20,7 +21,8 @@ package struct Fault: Error, Sendable {
             unknownGroup = "unknown_group", unknownRequest = "unknown_request", unknownMessage = "unknown_message"
         case methodNotAllowed = "method_not_allowed"
         case clientIdReused = "client_id_reused", usernameTaken = "username_taken", alreadyFriends = "already_friends",
-            alreadyMember = "already_member", alreadyRecalled = "already_recalled", ownerMustTransfer = "owner_must_transfer",
+            alreadyMember = "already_member", alreadyRecalled = "already_recalled", ownerMustTransfer =
+            "owner_must_transfer",
             limitReached = "limit_reached"
         case tooLarge = "too_large"
         case rateLimited = "rate_limited"
@@ -29,13 +31,16 @@ package struct Fault: Error, Sendable {
 
         package var code: Code {
             switch self {
-            case .malformedJSON, .missingField, .invalidField, .unknownType, .unknownCommand, .repeatedKey, .tooDeep, .notARoom,
+            case .malformedJSON, .missingField, .invalidField, .unknownType, .unknownCommand, .repeatedKey, .tooDeep,
+                .notARoom,
                 .alreadySignedIn:
                 .badRequest
             case .notSignedIn, .invalidToken, .wrongCredentials, .tokenReused: .unauthenticated
-            case .notAllowed, .notAMember, .blocked, .strangersRefused, .muted, .banned, .tooLate, .guestsRefused, .groupClosed:
+            case .notAllowed, .notAMember, .blocked, .strangersRefused, .muted, .banned, .tooLate, .guestsRefused,
+                .groupClosed:
                 .forbidden
-            case .notFound, .unknownUser, .unknownConversation, .unknownGroup, .unknownRequest, .unknownMessage: .notFound
+            case .notFound, .unknownUser, .unknownConversation, .unknownGroup, .unknownRequest, .unknownMessage:
+                .notFound
             case .methodNotAllowed: .methodNotAllowed
             case .clientIdReused, .usernameTaken, .alreadyFriends, .alreadyMember, .alreadyRecalled, .ownerMustTransfer,
                 .limitReached:
@@ -64,7 +69,8 @@ package struct Fault: Error, Sendable {
     package var isOurs: Bool { code == .internalError || code == .unavailable }
 
     package init(
-        _ reason: Reason, _ message: String, field: String? = nil, retryAfter: Duration? = nil, cause: (any Error)? = nil
+        _ reason: Reason, _ message: String, field: String? = nil, retryAfter: Duration? = nil,
+        cause: (any Error)? = nil
     ) {
         self.reason = reason
         self.message = message

@@ -61,7 +61,9 @@ package enum Policy {
         case invite, kick, setRole, muteOne, muteAll, transfer, edit, dissolve, answerRequests, leave
     }
 
-    package static func require(_ action: ConversationAction, _ standing: Standing, role: Role, now: Instant) throws(Fault) {
+    package static func require(_ action: ConversationAction, _ standing: Standing, role: Role, now: Instant)
+        throws(Fault)
+    {
         switch standing {
         case .nothing: throw Fault(.unknownConversation, "there is no such conversation")
         case .outsider: throw Fault(.notAMember, "only members may do this")
@@ -108,7 +110,9 @@ package enum Policy {
         case .transfer: isAllowed = role == .owner && target != .owner
         case .dissolve: isAllowed = role == .owner
         case .leave:
-            guard role != .owner else { throw Fault(.ownerMustTransfer, "the owner hands the group over or dissolves it") }
+            guard role != .owner else {
+                throw Fault(.ownerMustTransfer, "the owner hands the group over or dissolves it")
+            }
             isAllowed = true
         }
         guard isAllowed else { throw Fault(.notAllowed, "your role in the group does not allow this") }
@@ -127,7 +131,9 @@ package enum Policy {
     }
 
     /// Only the author edits, within the time limit.
-    package static func requireEdit(_ message: MessageFacts, by caller: Caller, limit: Duration, now: Instant) throws(Fault) {
+    package static func requireEdit(_ message: MessageFacts, by caller: Caller, limit: Duration, now: Instant)
+        throws(Fault)
+    {
         guard message.author == caller.user else { throw Fault(.notAllowed, "only the author may edit a message") }
         guard now - message.time <= limit else { throw Fault(.tooLate, "this message is too old to edit") }
     }

@@ -94,7 +94,9 @@ struct CatchUp {
 
     /// What to read next, if anything; one read at a time.
     mutating func nextRead(page: Int) -> Read? {
-        guard holds == 0, !isSlow, !isReading, let found = entries.first(where: { $0.value.isBehind }) else { return nil }
+        guard holds == 0, !isSlow, !isReading, let found = entries.first(where: { $0.value.isBehind }) else {
+            return nil
+        }
         isReading = true
         let last = found.value.next + Int64(page) - 1
         let through = found.value.isOpen ? last : min(found.value.high, last)

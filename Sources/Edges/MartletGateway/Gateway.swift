@@ -31,7 +31,9 @@ package final class Gateway: BrokerReceiver, Sendable {
         self.metrics = metrics
         self.logger = logger
         sessionPrefix = UInt64.random(in: 1..<(1 << 24)) << 40
-        loops = group.makeIterator().prefix(InterestTable.maximumLoops).enumerated().map { GatewayLoop($0.offset, $0.element) }
+        loops = group.makeIterator().prefix(InterestTable.maximumLoops).enumerated().map {
+            GatewayLoop($0.offset, $0.element)
+        }
         for loop in loops { loop.attach(self) }
     }
 
@@ -97,7 +99,9 @@ package final class Gateway: BrokerReceiver, Sendable {
         }
     }
 
-    private static func isLoopback(_ address: String) -> Bool { address.hasPrefix("127.") || address == "::1" || address.isEmpty }
+    private static func isLoopback(_ address: String) -> Bool {
+        address.hasPrefix("127.") || address == "::1" || address.isEmpty
+    }
 
     // MARK: Leaving
 

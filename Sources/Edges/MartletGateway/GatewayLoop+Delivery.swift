@@ -21,7 +21,8 @@ extension GatewayLoop {
     /// The inbox says that its user is in a group now: the user's sessions follow it, from the event that let them in.
     private func joined(_ event: Event) {
         guard case .inbox(let id) = event.conversation, let user = users[id], let content = content(of: event),
-            let group = content["conversationId"]?.string.flatMap({ ConversationID($0) }), let from = content["fromSeq"]?.integer
+            let group = content["conversationId"]?.string.flatMap({ ConversationID($0) }),
+            let from = content["fromSeq"]?.integer
         else { return }
         user.leftMeanwhile.remove(group)
         guard user.groups[group] == nil else { return }
@@ -31,11 +32,13 @@ extension GatewayLoop {
 
     /// Whom the event takes out of the group does not get the one behind it, even where the word in their own inbox is slower.
     private func membersChanged(_ event: Event) {
-        guard let content = content(of: event), let action = content["action"]?.string, action == "kick" || action == "leave"
+        guard let content = content(of: event), let action = content["action"]?.string,
+            action == "kick" || action == "leave"
         else { return }
         for id in content["userIds"]?.array ?? [] {
             // One who came in again since, by a faster way, stays.
-            guard let user = id.integer.flatMap({ users[UserID(unchecked: $0)] }), let from = user.groups[event.conversation],
+            guard let user = id.integer.flatMap({ users[UserID(unchecked: $0)] }),
+                let from = user.groups[event.conversation],
                 from < event.seq
             else { continue }
             leave(event.conversation, user)

@@ -16,22 +16,33 @@ package struct GatewayMetrics: Sendable {
         upgrades = registry.counter("martlet_upgrades_total", "Connections that became WebSocket")
         sends = registry.counter("martlet_sends_total", "Sends taken from sessions")
         deliveries = registry.counter("martlet_deliveries_total", "Events written to sessions")
-        dropped = registry.counter("martlet_dropped_total", "Typing, presence and cursor pushes dropped for slow readers")
-        slowReaders = registry.counter("martlet_slow_readers_total", "Times that a session read too slowly for live delivery")
+        dropped = registry.counter(
+            "martlet_dropped_total", "Typing, presence and cursor pushes dropped for slow readers")
+        slowReaders = registry.counter(
+            "martlet_slow_readers_total", "Times that a session read too slowly for live delivery")
         gapsFilled = registry.counter("martlet_gaps_filled_total", "Gaps in delivery that were filled from the log")
-        deliveryLatency = registry.latency("martlet_delivery_seconds", "From a commit to the last write of its events on a loop")
+        deliveryLatency = registry.latency(
+            "martlet_delivery_seconds", "From a commit to the last write of its events on a loop")
         commandsAtWork = registry.gauge("martlet_commands_at_work", "Commands that left their loop")
         rejections = Dictionary(
             uniqueKeysWithValues: Fault.Reason.allCases.map {
-                ($0, registry.counter("martlet_rejections_total", "Commands refused, by reason", ("reason", $0.rawValue)))
+                (
+                    $0,
+                    registry.counter("martlet_rejections_total", "Commands refused, by reason", ("reason", $0.rawValue))
+                )
             })
         let codes: [WebSocketCloseCode] = [
-            .goingAway, .protocolError, .unacceptableData, .notUTF8, .tooBig, .internalError, .signInTimeout, .heartbeatTimeout,
+            .goingAway, .protocolError, .unacceptableData, .notUTF8, .tooBig, .internalError, .signInTimeout,
+            .heartbeatTimeout,
             .slowReader, .overloaded, .signedOut, .banned, .replaced, .passwordChanged, .refused,
         ]
         closes = Dictionary(
             uniqueKeysWithValues: codes.map {
-                ($0.rawValue, registry.counter("martlet_closes_total", "Sessions closed by the server", ("code", "\($0.rawValue)")))
+                (
+                    $0.rawValue,
+                    registry.counter(
+                        "martlet_closes_total", "Sessions closed by the server", ("code", "\($0.rawValue)"))
+                )
             })
     }
 

@@ -32,7 +32,8 @@ package struct GatewayServer: Service {
     /// Called once the port is open, with its number.
     private let onListening: @Sendable (Int) -> Void
 
-    package init(_ gateway: Gateway, group: MultiThreadedEventLoopGroup, onListening: @escaping @Sendable (Int) -> Void) {
+    package init(_ gateway: Gateway, group: MultiThreadedEventLoopGroup, onListening: @escaping @Sendable (Int) -> Void)
+    {
         self.gateway = gateway
         self.group = group
         self.onListening = onListening
@@ -92,9 +93,13 @@ package struct GatewayServer: Service {
         let drain = gateway.configuration.drain
         gateway.announceLeaving(drain)
         let deadline = ContinuousClock.now + drain
-        while gateway.metrics.sessions.value > 0, ContinuousClock.now < deadline { try? await Task.sleep(for: .milliseconds(20)) }
+        while gateway.metrics.sessions.value > 0, ContinuousClock.now < deadline {
+            try? await Task.sleep(for: .milliseconds(20))
+        }
         let answerDeadline = ContinuousClock.now + .seconds(5)
-        while gateway.sendsAtWork > 0, ContinuousClock.now < answerDeadline { try? await Task.sleep(for: .milliseconds(5)) }
+        while gateway.sendsAtWork > 0, ContinuousClock.now < answerDeadline {
+            try? await Task.sleep(for: .milliseconds(5))
+        }
         gateway.closeSessions()
         try? await Task.sleep(for: .milliseconds(50))
     }

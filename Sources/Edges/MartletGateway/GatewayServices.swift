@@ -1,6 +1,6 @@
+import MartletBus
 import MartletCore
 import MartletLog
-import MartletBus
 import MartletMessaging
 import MartletWire
 import NIOCore
@@ -23,7 +23,8 @@ package protocol SessionAuthenticator: Sendable {
     func signIn(token: String, device: DeviceKind?, session: SessionID) async throws(Fault) -> SessionUser
     /// Throws where the sign-in was revoked since its token was checked.
     func confirm(_ caller: Caller) async throws(Fault)
-    func signIn(guest name: String, app: AppID?, device: DeviceKind?, address: String, session: SessionID) async throws(Fault) -> SessionUser
+    func signIn(guest name: String, app: AppID?, device: DeviceKind?, address: String, session: SessionID)
+        async throws(Fault) -> SessionUser
 }
 
 /// What the sessions follow, and what they missed.
@@ -31,7 +32,8 @@ package protocol ConversationSource: Sendable {
     /// The groups of a user.
     func groups(of user: UserID) async throws(Fault) -> [ConversationID]
     /// Events as they are pushed, with their senders' names, ascending, at most `limit`.
-    func events(_ conversation: ConversationID, from seq: Int64, through: Int64, limit: Int) async throws(Fault) -> [Event]
+    func events(_ conversation: ConversationID, from seq: Int64, through: Int64, limit: Int) async throws(Fault)
+        -> [Event]
     func sync(
         _ caller: Caller, cursors: [(ConversationID, Int64)], limit: Int, rooms: [ConversationID]
     ) async throws(Fault) -> SyncResult
@@ -77,8 +79,10 @@ package struct GatewayServices: Sendable {
     package let http: any HTTPEdge
 
     package init(
-        log: any EventLog, broker: any Broker, presence: any Presence, presenceWriter: any PresenceWriter, limiter: any RateLimiter,
-        clock: any TimeSource, authenticator: any SessionAuthenticator, conversations: any ConversationSource, rights: any WriteRights,
+        log: any EventLog, broker: any Broker, presence: any Presence, presenceWriter: any PresenceWriter,
+        limiter: any RateLimiter,
+        clock: any TimeSource, authenticator: any SessionAuthenticator, conversations: any ConversationSource,
+        rights: any WriteRights,
         commands: any CommandRunner, announcer: any PresenceAnnouncer, http: any HTTPEdge
     ) {
         self.log = log

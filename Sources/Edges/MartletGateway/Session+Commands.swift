@@ -41,7 +41,9 @@ extension Session {
         }
     }
 
-    private func runSlowly(_ command: NativeCommand, _ seq: [UInt8]?, _ text: ByteBuffer, _ caller: Caller) throws(Fault) {
+    private func runSlowly(_ command: NativeCommand, _ seq: [UInt8]?, _ text: ByteBuffer, _ caller: Caller)
+        throws(Fault)
+    {
         switch command.name {
         case .sync: try sync(try fields(command, text), seq, caller)
         case .typing: try type(try fields(command, text).conversation("conversationId"), seq, caller)
@@ -77,7 +79,8 @@ extension Session {
     func refuse(_ fault: Fault, seq: [UInt8]?, _ name: NativeCommandName) {
         gateway.metrics.rejected(fault.reason)
         if let cause = fault.cause {
-            gateway.logger.error("command failed", metadata: ["command": "\(name)", "cause": "\(cause)", "session": "\(id.text)"])
+            gateway.logger.error(
+                "command failed", metadata: ["command": "\(name)", "cause": "\(cause)", "session": "\(id.text)"])
         }
         write(NativeEncoder.fault(seq: seq, cmd: name, fault, allocator: loop.allocator))
     }
@@ -121,7 +124,8 @@ extension Session {
         let target = send.conversation ?? send.to.flatMap { .between(caller.user, $0) }
         guard let conversation = target else { throw .invalid("to", "a message to oneself goes nowhere") }
         let draft = Draft(
-            conversation: conversation, sender: caller.user, senderName: caller.name, kind: send.kind, clientId: send.clientId,
+            conversation: conversation, sender: caller.user, senderName: caller.name, kind: send.kind,
+            clientId: send.clientId,
             body: Array(text.readableBytesView[offset: send.content]), origin: id)
         try submit(draft, seq, caller)
     }

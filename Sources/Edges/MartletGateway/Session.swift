@@ -190,7 +190,8 @@ final class Session: ChannelDuplexHandler, RemovableChannelHandler {
         let milliseconds = Int64.random(in: 0...max(1, delay.milliseconds))
         write(
             NativeEncoder.push(
-                cmd: "goaway", data: JSONWriter.object { $0.field("delayMs", milliseconds) }, allocator: loop.allocator))
+                cmd: "goaway", data: JSONWriter.object { $0.field("delayMs", milliseconds) }, allocator: loop.allocator)
+        )
     }
 
     // MARK: Reading under load

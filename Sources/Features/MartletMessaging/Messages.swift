@@ -21,7 +21,8 @@ package struct Messages: Sendable {
     private let configuration: MessagingConfiguration
 
     package init(
-        access: ConversationAccess, database: any Database, log: any EventLog, limiter: any RateLimiter, clock: any TimeSource,
+        access: ConversationAccess, database: any Database, log: any EventLog, limiter: any RateLimiter,
+        clock: any TimeSource,
         configuration: MessagingConfiguration
     ) {
         self.access = access
