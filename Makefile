@@ -69,8 +69,8 @@ lint: ## Style, as .swift-format has it.
 format: ## Bring the tree into that style.
 	$(SWIFT) format format --in-place --recursive --parallel Package.swift Sources Tests
 
-bench: $(SERVER) ## Measure a server: ARGS goes to `martlet bench`.
-	@exec $(SERVER) bench $(ARGS)
+bench: $(SERVER) ## Measure this tree on this machine. ARGS=full for the large profiles.
+	@MARTLET=$(SERVER) Benchmarks/run.sh $(ARGS)
 
 clean: ## Forget what was built. Data stays.
 	rm -rf .build .venv
