@@ -50,7 +50,9 @@ package struct RestClient: Sendable {
 }
 
 /// The connection ended before what was awaited came.
-package struct ConnectionLost: Error {}
+package struct ConnectionLost: Error {
+    package init() {}
+}
 
 /// What came back from a REST call.
 package struct RestAnswer: Sendable {
