@@ -7,8 +7,8 @@ package enum Signal: Sendable {
     case delivered(ConversationID, by: UserID, seq: Int64, to: Audience)
     case presence(UserID, online: Bool, to: [UserID])
     case room(ConversationID, user: UserID, username: String, here: Bool)
-    /// What sessions remember of who may write here is out of date. With a user: only for that one. For an inbox: who may write to its user
-    /// directly.
+    /// What sessions remember of who may write here is out of date. With a user: only for that one. For an inbox: who
+    /// may write to its user directly.
     case rightsChanged(ConversationID, UserID?)
     /// Live sessions of the user end at once: those of one sign-in, or all but `except` where `family` is 0.
     case revoked(UserID, family: Int64, except: Int64, RevocationReason)

@@ -1,7 +1,8 @@
 import MartletCore
 import Synchronization
 
-/// Token buckets in this process. Buckets that are full again are forgotten, so that memory follows the traffic of the last minutes.
+/// Token buckets in this process. Buckets that are full again are forgotten, so that memory follows the traffic of the
+/// last minutes.
 package final class LocalRateLimiter: RateLimiter {
     private struct Bucket {
         var tokens: Double
@@ -11,12 +12,24 @@ package final class LocalRateLimiter: RateLimiter {
         mutating func refill(_ now: Instant) {
             let elapsed = max(0, Double(now.milliseconds - updated.milliseconds) / 1000)
             tokens = min(rule.burst, tokens + elapsed * rule.perSecond)
-            updated = now
+            // A clock that was set back must not earn the same time twice.
+            updated = max(updated, now)
+        }
+
+        /// How long until there is one token again.
+        var wait: Duration {
+            let seconds = (1 - tokens) / rule.perSecond
+            return seconds < 3600 ? .milliseconds(Int64(seconds * 1000) + 1) : .seconds(3600)
         }
     }
 
+    private struct Buckets {
+        var byKey: [RateKey: Bucket] = [:]
+        var sweepAt = LocalRateLimiter.sweepAt
+    }
+
     private final class Shard: Sendable {
-        let buckets = Mutex<[RateKey: Bucket]>([:])
+        let buckets = Mutex(Buckets())
     }
 
     /// Buckets in one shard before the full ones are swept out.
@@ -35,20 +48,23 @@ package final class LocalRateLimiter: RateLimiter {
         guard isOn else { return nil }
         let shard = shards[Int(UInt(bitPattern: key.hashValue) % UInt(shards.count))]
         return shard.buckets.withLock { buckets in
-            if buckets.count >= Self.sweepAt { Self.sweep(&buckets, now) }
-            var bucket = buckets[key] ?? Bucket(tokens: rule.burst, updated: now, rule: rule)
+            if buckets.byKey.count >= buckets.sweepAt { Self.sweep(&buckets, now) }
+            var bucket = buckets.byKey[key] ?? Bucket(tokens: rule.burst, updated: now, rule: rule)
             bucket.refill(now)
-            defer { buckets[key] = bucket }
+            defer { buckets.byKey[key] = bucket }
             guard bucket.tokens < 1 else {
                 bucket.tokens -= 1
                 return nil
             }
-            return .milliseconds(Int64((1 - bucket.tokens) / rule.perSecond * 1000) + 1)
+            return bucket.wait
         }
     }
 
-    private static func sweep(_ buckets: inout [RateKey: Bucket], _ now: Instant) {
-        buckets = buckets.filter { _, bucket in
+    /// Under a flood most buckets are in use: the next sweep waits until there are twice as many, so that a call costs
+    /// little on average.
+    private static func sweep(_ buckets: inout Buckets, _ now: Instant) {
+        defer { buckets.sweepAt = max(Self.sweepAt, buckets.byKey.count * 2) }
+        buckets.byKey = buckets.byKey.filter { _, bucket in
             var bucket = bucket
             bucket.refill(now)
             return bucket.tokens < bucket.rule.burst

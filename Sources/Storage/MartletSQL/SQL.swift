@@ -5,6 +5,7 @@ package enum SQLValue: Sendable, Hashable {
     case null
     case integer(Int64)
     case real(Double)
+    /// Without U+0000, which neither engine keeps.
     case text(String)
     case blob([UInt8])
 }

@@ -1,0 +1,77 @@
+import MartletCore
+import MartletLog
+import MartletSQL
+import Testing
+
+@Suite struct MigratorTests {
+    private static let first = Migration(1, "first", ["CREATE TABLE one (id BIGINT PRIMARY KEY)"])
+    private static let second = Migration(
+        2, "second",
+        ["ALTER TABLE one ADD COLUMN name TEXT", "INSERT INTO one (id, name) VALUES (1, 'made by second')"])
+    private static let broken = Migration(
+        3, "broken", ["INSERT INTO one (id) VALUES (2)", "INSERT INTO nowhere VALUES (1)"])
+
+    private func ids(_ database: SQLiteDatabase) async throws(Fault) -> Int64? {
+        try await database.read { connection throws(Fault) in try connection.integer("SELECT count(*) FROM one") }
+    }
+
+    @Test func `Steps are applied once, in order, and noted`() async throws {
+        let database = try SQLiteDatabase(.memory)
+        defer { database.close() }
+        let now = Instant(milliseconds: 77)
+        #expect(try await Migrator([Self.first]).migrate(database, now: now) == ["first"])
+        #expect(try await Migrator([Self.first, Self.second]).migrate(database, now: now) == ["second"])
+        #expect(try await Migrator([Self.first, Self.second]).migrate(database, now: now) == [])
+        #expect(try await ids(database) == 1)
+        let rows = try await database.read { connection throws(Fault) in
+            try connection.rows("SELECT number, name, applied_at FROM schema_migrations ORDER BY number")
+        }
+        #expect(try rows.map { try $0.integer("number") } == [1, 2])
+        #expect(try rows.map { try $0.instant("applied_at") } == [now, now])
+    }
+
+    @Test func `A step that fails leaves the schema as it was`() async throws {
+        let database = try SQLiteDatabase(.memory)
+        defer { database.close() }
+        try await Migrator([Self.first]).migrate(database, now: .distantPast)
+        let thrown = await fault {
+            try await Migrator([Self.first, Self.second, Self.broken]).migrate(database, now: .distantPast)
+        }
+        #expect(thrown?.isOurs == true)
+        #expect(try await ids(database) == 0)
+        #expect(try await Migrator([Self.first, Self.second]).migrate(database, now: .distantPast) == ["second"])
+    }
+
+    @Test func `A newer schema is refused in words for the operator`() async throws {
+        let database = try SQLiteDatabase(.memory)
+        defer { database.close() }
+        try await Migrator([Self.first, Self.second]).migrate(database, now: .distantPast)
+        let thrown = await fault { try await Migrator([Self.first]).migrate(database, now: .distantPast) }
+        #expect(thrown?.reason == .unavailable)
+        #expect(thrown?.message.contains("newer martlet") == true)
+    }
+
+    @Test func `Programs that start together on one file take turns`() async throws {
+        try await withFolder { folder throws in
+            let path = folder + "/test.sqlite"
+            let applied = try await withThrowingTaskGroup { tasks in
+                for _ in 0..<4 {
+                    tasks.addTask {
+                        let database = try SQLiteDatabase(.file(path))
+                        defer { database.close() }
+                        return try await Migrator(Migration.all(log: [.sqliteLog])).migrate(database, now: .distantPast)
+                    }
+                }
+                return try await tasks.reduce(into: [[String]]()) { $0.append($1) }
+            }
+            #expect(applied.count { !$0.isEmpty } == 1)
+            #expect(applied.first { !$0.isEmpty }?.suffix(1) == ["log"])
+        }
+    }
+
+    @Test func `The steps of this program have ascending numbers`() {
+        let numbers = Migration.all(log: [.sqliteLog]).map(\.number)
+        #expect(numbers == numbers.sorted())
+        #expect(Set(numbers).count == numbers.count)
+    }
+}

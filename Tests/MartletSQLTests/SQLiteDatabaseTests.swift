@@ -1,0 +1,241 @@
+import Foundation
+import MartletCore
+import MartletSQL
+import Testing
+
+@Suite struct SQLiteDatabaseTests {
+    @Test func `A commit waits for the disk, behind a write-ahead log`() async throws {
+        try await withDatabase { database, _ throws in
+            let synchronous = try await database.pragma("synchronous")
+            let journal = try await database.pragma("journal_mode")
+            let keys = try await database.pragma("foreign_keys")
+            #expect(synchronous == .integer(2))
+            #expect(journal == .text("wal"))
+            #expect(keys == .integer(1))
+        }
+    }
+
+    @Test func `Values come back as they went in`() async throws {
+        let database = try SQLiteDatabase(.memory)
+        defer { database.close() }
+        let row = try await database.read { connection throws(Fault) in
+            try connection.row(
+                """
+                SELECT \(Int64.max) AS big, \(Int64.min) AS small, \("a'漢\n😀") AS text, \([UInt8]()) AS empty,
+                \([UInt8](0...255)) AS bytes, \(SQLValue.real(0.1)) AS real, \(nil as String?) AS missing
+                """)
+        }
+        let found = try #require(row)
+        #expect(try found.integer("big") == .max)
+        #expect(try found.integer("small") == .min)
+        #expect(try found.text("text") == "a'漢\n😀")
+        #expect(try found.optionalBlob("empty") == [])
+        #expect(try found.optionalBlob("bytes") == [UInt8](0...255))
+        #expect(try found.value("real") == .real(0.1))
+        #expect(try found.optionalText("missing") == nil)
+    }
+
+    @Test func `A read behind a write sees it`() async throws {
+        try await withDatabase { database, _ throws in
+            for id in Int64(1)...50 {
+                try await database.add(id)
+                #expect(try await database.ids().count == Int(id))
+            }
+        }
+    }
+
+    @Test func `A body that throws leaves nothing behind`() async throws {
+        try await withDatabase { database, _ throws in
+            let thrown = await fault {
+                try await database.write { connection throws(Fault) in
+                    try connection.run("INSERT INTO things (id, name) VALUES (1, 'lost')")
+                    throw Fault(.blocked, "no")
+                }
+            }
+            #expect(thrown?.reason == .blocked)
+            #expect(try await database.ids() == [])
+        }
+    }
+
+    @Test func `Concurrent writes all land`() async throws {
+        try await withDatabase { database, _ throws in
+            await withTaskGroup { tasks in
+                for id in Int64(1)...1000 { tasks.addTask { try? await database.add(id) } }
+            }
+            #expect(try await database.ids() == Array(1...1000))
+        }
+    }
+
+    @Test func `Numbers of a counter are all different`() async throws {
+        let database = try SQLiteDatabase(.memory)
+        defer { database.close() }
+        try await Migrator(Migration.all(log: [])).migrate(database, now: .distantPast)
+        let numbers = await withTaskGroup { tasks in
+            for _ in 0..<200 {
+                tasks.addTask {
+                    try? await database.write { connection throws(Fault) in try connection.next(.user) }
+                }
+            }
+            return await tasks.reduce(into: [Int64]()) { $0.append($1 ?? -1) }
+        }
+        #expect(numbers.sorted() == Array(1...200))
+    }
+
+    @Test func `A reader is read-only`() async throws {
+        try await withDatabase { database, _ throws in
+            let thrown = await fault {
+                try await database.read { connection throws(Fault) in
+                    try connection.run("INSERT INTO things (id, name) VALUES (1, 'x')")
+                }
+            }
+            #expect(thrown?.isOurs == true)
+            #expect(try await database.ids() == [])
+        }
+    }
+
+    @Test func `A wrong statement is our mistake, and clients see nothing of it`() async throws {
+        try await withDatabase { database, _ throws in
+            let thrown = await fault {
+                try await database.write { connection throws(Fault) in try connection.rows("SELECT secret FROM nowhere")
+                }
+            }
+            #expect(thrown?.reason == .internalError)
+            #expect(thrown?.message == "internal error")
+            #expect(thrown?.cause?.contains("nowhere") == true)
+        }
+    }
+
+    // MARK: Groups
+
+    /// Hands `jobs` in while the writer is held back, so that they share one transaction.
+    private func together(
+        _ database: SQLiteDatabase, _ jobs: [@Sendable () async throws -> Void]
+    ) async -> [Fault?] {
+        let gate = Gate()
+        async let held: Void? = try? database.write { _ throws(Fault) in gate.pass() }
+        await gate.someoneWaits()
+        let results = await withTaskGroup { tasks in
+            for (index, job) in jobs.enumerated() {
+                tasks.addTask { (index, await fault(job)) }
+                while database.queueDepth <= index { await Task.yield() }
+            }
+            gate.open()
+            return await tasks.reduce(into: [Fault?](repeating: nil, count: jobs.count)) { $0[$1.0] = $1.1 }
+        }
+        await held
+        return results
+    }
+
+    @Test func `A job that fails undoes itself alone`() async throws {
+        try await withDatabase { database, _ throws in
+            let faults = await together(
+                database,
+                [
+                    { try await database.add(1) },
+                    {
+                        _ = try await database.write { connection throws(Fault) in
+                            try connection.run("INSERT INTO things (id, name) VALUES (2, 'lost')")
+                            throw Fault(.blocked, "no")
+                        }
+                    },
+                    { try await database.add(1, "twice") },
+                    { try await database.add(3) },
+                ])
+            #expect(faults.map { $0?.reason } == [nil, .blocked, .internalError, nil])
+            #expect(try await database.ids() == [1, 3])
+        }
+    }
+
+    @Test func `A commit that fails fails all its jobs, and the next one is well`() async throws {
+        try await withDatabase { database, _ throws in
+            _ = try await database.write { connection throws(Fault) in
+                try connection.run(
+                    "CREATE TABLE parts (thing BIGINT REFERENCES things (id) DEFERRABLE INITIALLY DEFERRED)")
+            }
+            let faults = await together(
+                database,
+                [
+                    { try await database.add(1) },
+                    {
+                        _ = try await database.write { connection throws(Fault) in
+                            try connection.run("INSERT INTO parts (thing) VALUES (99)")
+                        }
+                    },
+                    {
+                        _ = try await database.write { _ throws(Fault) in throw Fault(.blocked, "no") }
+                    },
+                ])
+            #expect(faults.map { $0?.isOurs } == [true, true, false])
+            try await database.add(2)
+            #expect(try await database.ids() == [2])
+        }
+    }
+
+    @Test func `Past its capacity the writer refuses, and says when to come back`() async throws {
+        try await withDatabase { database, _ throws in
+            let gate = Gate()
+            async let held: Void? = try? database.write { _ throws(Fault) in gate.pass() }
+            await gate.someoneWaits()
+            let jobs = (0..<20_100).map { _ in CountingJob() }
+            for job in jobs { database.submit(job) }
+            #expect(database.queueDepth == 20_000)
+            #expect(jobs.count { $0.refusals == 1 } == 100)
+            gate.open()
+            await held
+            _ = try await database.write { _ throws(Fault) in }
+            #expect(jobs.count { $0.finishes == 1 && $0.refusals == 0 } == 20_000)
+            #expect(jobs.allSatisfy { $0.finishes + $0.refusals == 1 })
+        }
+    }
+
+    // MARK: The end
+
+    @Test func `Closing finishes what was taken and refuses the rest`() async throws {
+        try await withFolder { folder throws in
+            let path = folder + "/test.sqlite"
+            let database = try SQLiteDatabase(.file(path))
+            try await makeTable(database)
+            let gate = Gate()
+            async let held: Void? = try? database.write { _ throws(Fault) in gate.pass() }
+            await gate.someoneWaits()
+            async let added: Void = database.add(1)
+            while database.queueDepth < 1 { await Task.yield() }
+            async let closed: Void = close(database)
+            gate.open()
+            await held
+            try await added
+            await closed
+            let write = await fault { try await database.add(2) }
+            let read = await fault { try await database.ids() }
+            #expect(write?.reason == .shuttingDown)
+            #expect(read?.reason == .shuttingDown)
+            database.close()
+
+            let again = try SQLiteDatabase(.file(path))
+            defer { again.close() }
+            #expect(try await again.ids() == [1])
+        }
+    }
+
+    private func close(_ database: SQLiteDatabase) async {
+        await withCheckedContinuation { continuation in
+            Thread.detachNewThread {
+                database.close()
+                continuation.resume()
+            }
+        }
+    }
+}
+
+/// Counts how it was ended.
+private final class CountingJob: SQLiteJob, @unchecked Sendable {
+    private let lock = NSLock()
+    private var counts = (finishes: 0, refusals: 0)
+
+    var finishes: Int { lock.withLock { counts.finishes } }
+    var refusals: Int { lock.withLock { counts.refusals } }
+
+    func run(_ connection: SQLiteConnection) throws(Fault) {}
+    func finish(_ failure: Fault?) { lock.withLock { counts.finishes += 1 } }
+    func refuse(_ fault: Fault) { lock.withLock { counts.refusals += fault.reason == .overloaded ? 1 : 0 } }
+}
