@@ -5,6 +5,8 @@ import Synchronization
 /// A condition did not come true in time.
 package struct WaitedTooLong: Error, CustomStringConvertible {
     package let description: String
+
+    package init(description: String) { self.description = description }
 }
 
 /// How long a test waits for something that must happen.
