@@ -49,7 +49,7 @@ $(SERVER): $(SOURCES)
 
 test: setup-test ## Everything that can be tested on one machine.
 	$(SWIFT) build --build-tests $(CHECKS)
-	$(SWIFT) test --skip-build --disable-xctest $(CHECKS) $(ARGS)
+	$(SWIFT) test --skip-build --disable-xctest --no-parallel $(CHECKS) $(ARGS)
 
 setup-test:
 	@fonts=""; [ -n "$$(fc-list ':lang=zh-cn' 2>/dev/null || true)" ] || fonts=fonts-wqy-microhei; \

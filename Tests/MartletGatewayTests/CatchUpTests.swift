@@ -16,7 +16,7 @@ private let beta = ConversationID.group(GroupID(unchecked: 2))
         state.drained()
         #expect(state.nextRead(page: 100) == .init(conversation: alpha, from: 7, through: 8))
         #expect(state.nextRead(page: 100) == nil, "one read at a time")
-        #expect(state.read(alpha, through: 8, isLast: false).isEmpty)
+        #expect(state.read(alpha, through: 8, isLast: false) == .init(from: 7, own: []))
         #expect(state.nextRead(page: 100) == nil)
         #expect(state.arrived(alpha, 9, isOwn: false) == .push)
         #expect(state.isDone)
@@ -98,7 +98,56 @@ private let beta = ConversationID.group(GroupID(unchecked: 2))
         _ = state.arrived(alpha, 3, isOwn: false)
         state.drained()
         _ = state.nextRead(page: 10)
-        #expect(state.read(alpha, through: 3, isLast: false) == [2])
+        #expect(state.read(alpha, through: 3, isLast: false) == .init(from: 1, own: [2]))
+    }
+
+    @Test func ownSendsDuringASyncAreNotPushedFromTheLog() {
+        var state = CatchUp()
+        state.hold()
+        #expect(state.arrived(alpha, 10, isOwn: true) == .hold)
+        state.release()
+        state.synced(alpha, through: 9, more: false)
+        #expect(state.nextRead(page: 10) == nil)
+        #expect(state.arrived(alpha, 11, isOwn: false) == .push)
+    }
+
+    @Test func aReadIsNotHandedOverWhereASyncGaveItMeanwhile() {
+        var state = CatchUp()
+        state.becameSlow()
+        for seq in 5...8 { _ = state.arrived(alpha, Int64(seq), isOwn: false) }
+        state.drained()
+        _ = state.nextRead(page: 10)
+        state.hold()
+        state.release()
+        state.synced(alpha, through: 7, more: false)
+        let handover = state.read(alpha, through: 8, isLast: false)
+        #expect((5...8).filter { handover.includes($0) } == [8])
+    }
+
+    @Test func aReadIsNotHandedOverWhereTheClientHasToAskOn() {
+        var state = CatchUp()
+        state.becameSlow()
+        for seq in 5...8 { _ = state.arrived(alpha, Int64(seq), isOwn: false) }
+        state.drained()
+        _ = state.nextRead(page: 10)
+        state.synced(alpha, through: 6, more: true)
+        #expect(state.read(alpha, through: 8, isLast: false) == .nothing)
+        state.synced(alpha, through: 8, more: false)
+        #expect(state.arrived(alpha, 9, isOwn: false) == .push)
+    }
+
+    @Test func anOlderAnswerDoesNotTakeBackWhatANewerOneGave() {
+        var state = CatchUp()
+        state.hold()
+        state.hold()
+        for seq in 10...12 { _ = state.arrived(alpha, Int64(seq), isOwn: false) }
+        state.release()
+        state.synced(alpha, through: 12, more: false)
+        state.release()
+        state.synced(alpha, through: 9, more: true)
+        state.synced(alpha, through: 9, more: false)
+        #expect(state.nextRead(page: 10) == nil)
+        #expect(state.arrived(alpha, 13, isOwn: false) == .push)
     }
 
     @Test func followingReadsUntilTheLogHasNoMore() {
@@ -136,7 +185,7 @@ private let beta = ConversationID.group(GroupID(unchecked: 2))
         var random = SplitMix(UInt64(seed))
         var world = World()
         for _ in 0..<300 { world.step(&random) }
-        world.finish()
+        world.finish(&random)
         #expect(world.delivered == (1...world.last).filter { !world.own.contains($0) })
     }
 
@@ -149,9 +198,38 @@ private let beta = ConversationID.group(GroupID(unchecked: 2))
         var delivered: [Int64] = []
         var isSlow = false
         var reading: (read: CatchUp.Read, logEnd: Int64)?
+        /// Syncs on their way: what each answer covers, read when it was asked.
+        var syncs: [(from: Int64, through: Int64, more: Bool)] = []
+        /// The client was told to ask on.
+        var mustAsk = false
+        var answeredThrough: Int64 = 0
+        /// What the client has.
+        var cursor: Int64 { max(answeredThrough, delivered.last ?? 0) }
+
+        mutating func sync(_ random: inout SplitMix) {
+            if state == nil { state = CatchUp() }
+            state?.hold()
+            // Some of what the session was given is still on its way to the client when it asks.
+            let from = max(0, cursor - Int64(random.next() % 4))
+            let through = min(last, from + Int64(1 + random.next() % 6))
+            syncs.append((from, through, through < last))
+            mustAsk = false
+        }
+
+        mutating func answer(_ random: inout SplitMix) {
+            guard !syncs.isEmpty else { return }
+            let sync = syncs.remove(at: Int(random.next() % UInt64(syncs.count)))
+            state?.release()
+            if sync.from < sync.through {
+                delivered += ((sync.from + 1)...sync.through).filter { $0 > cursor && !own.contains($0) }
+            }
+            answeredThrough = max(answeredThrough, sync.through)
+            state?.synced(alpha, through: sync.through, more: sync.more)
+            mustAsk = mustAsk || sync.more
+        }
 
         mutating func step(_ random: inout SplitMix) {
-            switch random.next() % 8 {
+            switch random.next() % 11 {
             case 0...2: last += 1
             case 3:
                 // An own send: answered, later it arrives.
@@ -160,6 +238,8 @@ private let beta = ConversationID.group(GroupID(unchecked: 2))
                 state?.answered(alpha, last)
             case 4, 5: arrive()
             case 6: isSlow ? drain() : slow()
+            case 7: sync(&random)
+            case 8, 9: answer(&random)
             default: finishRead()
             }
             settle()
@@ -196,14 +276,17 @@ private let beta = ConversationID.group(GroupID(unchecked: 2))
             guard let (read, end) = reading else { return }
             reading = nil
             let through = min(read.through, end)
-            let mine = state?.read(alpha, through: through, isLast: through < read.through) ?? []
-            if read.from <= through { delivered += (read.from...through).filter { !mine.contains($0) } }
+            let handover = state?.read(alpha, through: through, isLast: through < read.through) ?? .nothing
+            if read.from <= through { delivered += (read.from...through).filter { handover.includes($0) } }
         }
 
-        mutating func finish() {
+        mutating func finish(_ random: inout SplitMix) {
             if last == 0 { last = 1 }
             if isSlow { drain() }
-            while arrivedThrough < last || reading != nil {
+            while arrivedThrough < last || reading != nil || !syncs.isEmpty || mustAsk {
+                if mustAsk, syncs.isEmpty { sync(&random) }
+                answer(&random)
+                settle()
                 arrive()
                 settle()
                 finishRead()

@@ -54,9 +54,9 @@ struct CatchUp {
     /// An event came for the session. `isOwn`: it was sent by this session.
     mutating func arrived(_ conversation: ConversationID, _ seq: Int64, isOwn: Bool) -> Arrival {
         guard var entry = entries[conversation] else {
-            if isOwn { return .hold }
-            guard holds > 0 || isSlow else { return .push }
-            entries[conversation] = Entry(next: seq, high: seq)
+            guard holds > 0 || isSlow else { return isOwn ? .hold : .push }
+            // Whatever came before went live, or is for the sync; an own send must not come back with what is read later.
+            entries[conversation] = isOwn ? Entry(next: seq + 1, high: seq, own: [seq]) : Entry(next: seq, high: seq)
             return .hold
         }
         if seq < entry.next { return .hold }
@@ -85,8 +85,9 @@ struct CatchUp {
     /// A sync's answer gave the events up to `through`; `more`: the client asks on before anything is pushed.
     mutating func synced(_ conversation: ConversationID, through: Int64, more: Bool) {
         var entry = entries[conversation] ?? Entry(next: through + 1, high: through)
-        // An entry made while the answer was on its way may begin behind it; what lies between was the session's own.
-        entry.next = more ? through + 1 : max(entry.next, through + 1)
+        // An entry made while the answer was on its way may begin behind it; what lies between was the session's own. Never back: where
+        // several syncs are answered out of order, the client has what the furthest of them gave.
+        entry.next = max(entry.next, through + 1)
         entry.isPaused = more
         entry.own = entry.own.filter { $0 > through }
         entries[conversation] = entry
@@ -103,17 +104,28 @@ struct CatchUp {
         return Read(conversation: found.key, from: found.value.next, through: through)
     }
 
-    /// A read ended: the events up to `through` exist and are handed over, `isLast` where the log had no more of them. Returns the seqs among
-    /// them that the session knows as its own.
-    mutating func read(_ conversation: ConversationID, through: Int64, isLast: Bool) -> Set<Int64> {
+    /// What of a read goes to the session.
+    struct Handover: Equatable {
+        let from: Int64
+        /// Its own sends, which were answered.
+        let own: Set<Int64>
+
+        func includes(_ seq: Int64) -> Bool { seq >= from && !own.contains(seq) }
+
+        static let nothing = Handover(from: .max, own: [])
+    }
+
+    /// A read ended: the events up to `through` exist, `isLast` where the log had no more of them. What a sync gave the client meanwhile is
+    /// not handed over once more, nor anything of a conversation that waits for the client to ask on.
+    mutating func read(_ conversation: ConversationID, through: Int64, isLast: Bool) -> Handover {
         isReading = false
-        guard var entry = entries[conversation] else { return [] }
-        let own = entry.own
+        guard var entry = entries[conversation], !entry.isPaused else { return .nothing }
+        let handover = Handover(from: entry.next, own: entry.own)
         entry.next = max(entry.next, through + 1)
-        entry.own = own.filter { $0 > through }
+        entry.own = entry.own.filter { $0 > through }
         if isLast { entry.isOpen = false }
         entries[conversation] = entry
-        return own
+        return handover
     }
 
     mutating func readFailed() { isReading = false }

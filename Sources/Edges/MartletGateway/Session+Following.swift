@@ -87,8 +87,9 @@ extension Session {
             return close(.slowReader)
         }
         let through = events.last?.seq ?? read.from - 1
-        let own = catchUp?.read(read.conversation, through: through, isLast: through < read.through) ?? []
-        for event in events where !own.contains(event.seq) && phase == .live {
+        let handover =
+            catchUp?.read(read.conversation, through: through, isLast: through < read.through) ?? .nothing
+        for event in events where handover.includes(event.seq) && phase == .live {
             push(NativeEncoder.push(event, allocator: loop.allocator))
         }
         settle()
@@ -130,17 +131,30 @@ extension Session {
                 isResuming = false
                 catchUp?.release()
             }
-            // What the client has already and the answer left out may still be on its way to this loop.
-            for (conversation, cursor) in cursors where cursor > 0 {
-                catchUp?.synced(conversation, through: cursor, more: false)
-            }
             for conversation in answered.conversations {
                 catchUp?.synced(conversation.conversation, through: conversation.through, more: conversation.more)
+            }
+            // What the client has already and the answer left out may still be on its way to this loop. Only there: a cursor beyond the log's
+            // end was answered with a reset, and one of a group that the user is not in must not open it.
+            let named = Set(answered.conversations.map(\.conversation))
+            for (conversation, cursor) in cursors
+            where cursor > 0 && !named.contains(conversation) && follows(conversation) {
+                catchUp?.synced(conversation, through: cursor, more: false)
             }
         case .failure(let fault):
             refuse(fault, seq: seq, .sync)
         }
         settle()
+    }
+
+    private func follows(_ conversation: ConversationID) -> Bool {
+        guard let user else { return false }
+        return switch conversation {
+        case .direct(let low, let high): user.id == low || user.id == high
+        case .inbox(let id): user.id == id
+        case .group: user.groups[conversation] != nil
+        case .room: rooms.contains(conversation)
+        }
     }
 
     // MARK: Rooms
