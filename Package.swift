@@ -114,7 +114,6 @@ let package = Package(
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
-                .product(name: "Hummingbird", package: "hummingbird"),
             ] + nio),
         ring(
             "App", "MartletBench",

@@ -295,40 +295,6 @@ import Testing
         #expect(refusal(.forward, forwarded(60))?.reason == .tooDeep)
     }
 
-    // MARK: Digest
-
-    private func digest(_ text: String, _ kind: EventKind = .text) -> UInt64 {
-        MessageContent.digest(kind, utf8(text).span)
-    }
-
-    @Test func digestsWithoutSpaceBetweenTokens() {
-        let plain = #"{"text":"a b\"c \\","n":[1,{"x":null}]}"#
-        #expect(
-            digest(plain) == digest("\n" + #" { "text" : "a b\"c \\" , "n" : [ 1 ,"# + "\t\r\n" + #"{ "x":null } ] } "#)
-        )
-        #expect(digest(plain) != digest(#"{"text":"ab\"c \\","n":[1,{"x":null}]}"#))
-        #expect(digest(plain) != digest(#"{"text":"a b\"c\\","n":[1,{"x":null}]}"#))
-        #expect(digest(plain) != digest(plain, .custom))
-    }
-
-    /// Written down, because digests are stored.
-    @Test func digestsTheSameForEver() {
-        #expect(digest("") == 0xAF63_BC4C_8601_B62C)
-        #expect(digest("{}") == digest(" { } "))
-        #expect(digest("{\"text\":\"hello\"}") == 0x07F5_A7DD_F6B3_D771)
-    }
-
-    @Test func digestsApart() {
-        var random = SplitMix64(seed: 12)
-        var seen: [UInt64: [UInt8]] = [:]
-        for _ in 0..<3_000 {
-            let text = JSONWriter.object { $0.field("text", random.text(12)) }
-            let digest = MessageContent.digest(.text, text.span)
-            #expect(seen[digest] == nil || seen[digest] == text)
-            seen[digest] = text
-        }
-    }
-
     // MARK: Fuzz
 
     @Test func standsMutatedContents() {
@@ -336,7 +302,6 @@ import Testing
         for _ in 0..<1_000 {
             for (kind, content) in Self.whole + [(.custom, Self.whole[0].1)] {
                 let input = random.mutated(utf8(content))
-                _ = MessageContent.digest(kind, input.span)
                 guard UTF8Validator.isValid(input.span) else { continue }
                 _ = try? MessageContent.check(kind, input.span)
             }

@@ -196,35 +196,4 @@ package enum MessageContent {
         } while JSONScan.accept(UInt8(ascii: ","), bytes, &position)
         return true
     }
-
-    // MARK: Digest
-
-    /// Tells whether two sends carry the same payload: FNV-1a, 64 bits (draft-eastlake-fnv), over the kind and the
-    /// content without the white space between its tokens. Stable across processes and versions, so that it may be
-    /// stored. It guards clients against their own mistakes, and need not resist anybody who looks for collisions.
-    package static func digest(_ kind: EventKind, _ body: Span<UInt8>) -> UInt64 {
-        let prime: UInt64 = 0x100_0000_01B3
-        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-        hash = (hash ^ UInt64(truncatingIfNeeded: kind.rawValue & 0xFF)) &* prime
-        var isInString = false
-        var index = 0
-        while index < body.count {
-            let byte = body[index]
-            index += 1
-            switch byte {
-            case UInt8(ascii: "\""): isInString.toggle()
-            case UInt8(ascii: "\\") where isInString && index < body.count:
-                // What follows is part of the escape, and no end of the string.
-                hash = (hash ^ UInt64(byte)) &* prime
-                hash = (hash ^ UInt64(body[index])) &* prime
-                index += 1
-                continue
-            case 0x20, 0x0A, 0x0D, 0x09:
-                if !isInString { continue }
-            default: break
-            }
-            hash = (hash ^ UInt64(byte)) &* prime
-        }
-        return hash
-    }
 }
