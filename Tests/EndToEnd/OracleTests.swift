@@ -3,7 +3,8 @@ import Testing
 
 /// The oracle finds each breach that is planted in a run that was clean.
 struct OracleTests {
-    /// Two devices in one conversation. `ada` sends a, b and d; `ben` sends c. Ada's connection is lost after c, and she comes back.
+    /// Two devices in one conversation. `ada` sends a, b and d; `ben` sends c. Ada's connection is lost after c, and she
+    /// comes back.
     struct Run {
         var acknowledgements: [(String, Int64)] = [("a", 2), ("b", 3), ("c", 4), ("d", 5)]
         /// Seqs that each session sees, and whether they are pushed.

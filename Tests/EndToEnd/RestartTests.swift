@@ -103,8 +103,14 @@ struct RestartTests {
         #expect(events.map(\.seq) == Array(1...Int64(max(1, events.count))))
         let original = try await rest.everything(in: direct, by: ben)
         #expect(events == Array(original.prefix(events.count)))
+        // A client that has more than the backup is told so, and goes on from there.
+        let ahead = try await WireClient.signedIn(port: second.port, ben, resume: true)
+        let answer = try await ahead.succeed("sync", #"{"cursors":{"\#(direct)":\#(events.count + 50)},"limit":200}"#)
+        let part = answer["conversations"]?.array?.first { $0["conversationId"]?.string == direct }
+        #expect(part?["reset"]?.bool == true)
         let next = try await WireClient.signedIn(port: second.port, ada).say("a new life", in: direct)
         #expect(next == Int64(events.count) + 1)
+        if part?["more"] == nil { #expect(try await ahead.nextPush("msg")["data"]?["seq"]?.integer == next) }
         #expect(await second.stop() == 0)
         TemporaryFolder.remove(folder)
     }

@@ -85,7 +85,8 @@ struct SlowReaderTimeoutTests {
         }
         try await crowd.sleeper.goOnReading()
         let code = try await crowd.sleeper.waitClosed()
-        // The close frame stands behind what was written before; where the socket was full for too long, it never comes.
+        // The close frame stands behind what was written before; where the socket was full for too long, it never
+        // comes.
         #expect(code == 4002 || code == nil)
         try await crowd.reader.waitPushes("all messages") { crowd.seqs($0).last == last }
 

@@ -1,8 +1,8 @@
 import MartletWire
 import Synchronization
 
-/// Many clients that send all the time, a server that is stopped under them again and again, and an oracle that watches. How it goes is decided by
-/// the plan's seed and by what is acknowledged, never by time.
+/// Many clients that send all the time, a server that is stopped under them again and again, and an oracle that
+/// watches. How it goes is decided by the plan's seed and by what is acknowledged, never by time.
 package final class Fleet: Sendable {
     package struct Plan: Sendable {
         package var seed: UInt64

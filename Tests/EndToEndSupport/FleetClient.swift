@@ -1,7 +1,8 @@
 import MartletWire
 import Synchronization
 
-/// One device of a fleet: it sends, loses its connection, comes back with its cursors and sends again what was not answered.
+/// One device of a fleet: it sends, loses its connection, comes back with its cursors and sends again what was not
+/// answered.
 final class FleetClient: Sendable {
     struct Send: Sendable {
         let clientId: String
@@ -92,22 +93,27 @@ final class FleetClient: Sendable {
         let answer = try await client.answer(to: login)
         guard answer.code == 200 else { throw Self.unlessLeaving(answer) }
         let voyage = Voyage(client: client, number: number)
-        try await followOn(voyage, sync, limit)
+        try await followOn(voyage, after: sync)
         return voyage
     }
 
-    /// Asks on while there is more.
-    private func followOn(_ voyage: Voyage, _ first: String, _ limit: Int) async throws {
-        var answer = try await voyage.client.answer(to: first)
+    /// Asks on while there is more; where nothing was asked before, asks.
+    private func followOn(_ voyage: Voyage, after first: String? = nil) async throws {
+        var asked = first ?? askOn(voyage)
         while true {
+            let answer = try await voyage.client.answer(to: asked)
             guard answer.code == 200 else { throw Self.unlessLeaving(answer) }
-            guard (answer.data["conversations"]?.array ?? []).contains(where: { $0["more"]?.bool == true }) else {
-                return
-            }
-            let from = follower.value
-            fleet.oracle.withLock { $0.asked(voyage.number, cursors: from.cursors) }
-            answer = try await voyage.client.request("sync", from.syncData(limit: limit))
+            let parts = answer.data["conversations"]?.array ?? []
+            guard parts.contains(where: { $0["more"]?.bool == true }) else { return }
+            asked = askOn(voyage)
         }
+    }
+
+    private func askOn(_ voyage: Voyage) -> String {
+        let from = follower.value
+        fleet.oracle.withLock { $0.asked(voyage.number, cursors: from.cursors) }
+        let limit = desk.withLock { desk in Int.random(in: 1...200, using: &desk.random) }
+        return voyage.client.post("sync", from.syncData(limit: limit))
     }
 
     /// A refusal by a node that is leaving is as good as a lost connection.
@@ -197,6 +203,11 @@ final class FleetClient: Sendable {
             }
             switch (answer.code, answer.data["seq"]?.integer) {
             case (200, .some(let seq)):
+                if desk.withLock({ desk in Int.random(in: 0..<64, using: &desk.random) == 0 }) {
+                    do { try await followOn(voyage) } catch is ConnectionLost {
+                        // The lane's next send meets the same.
+                    }
+                }
                 if acknowledged(send, seq) {
                     await voyage.client.drop()
                     return true
@@ -253,7 +264,8 @@ final class FleetClient: Sendable {
 
     // MARK: The end
 
-    /// All is answered. What is still under way must come live; then the client comes back once more, to find nothing new.
+    /// All is answered. What is still under way must come live; then the client comes back once more, to find nothing
+    /// new.
     private func arrive(_ voyage: Voyage) async throws {
         fleet.state.update { $0.quiet += 1 }
         let ends = try await fleet.state.wait("the log to be read", for: .seconds(60)) { state -> [String: Int64]? in

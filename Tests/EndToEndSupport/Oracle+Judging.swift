@@ -104,24 +104,24 @@ extension Oracle {
 
     // MARK: Sessions
 
-    /// Each event follows the one before it; what stands between two may only be the session's own sends, which were answered instead of pushed.
+    /// Each event follows the one before it; what stands between two may only be the session's own sends, which were
+    /// answered instead of pushed.
     private func judgeSessions() -> [Breach] {
         var breaches: [Breach] = []
         for (number, session) in sessions.enumerated() {
             for (conversation, sightings) in session.sightings {
                 let events = log[conversation] ?? []
                 var last = session.cursors[conversation]
+                // Own sends of before, answered again, that the client had no need to see.
+                var asked: Int64 = 0
                 func report(_ kind: Breach.Kind, _ detail: String) {
-                    breaches.append(
-                        .init(
-                            kind: kind,
-                            detail:
-                                "session \(number) of \(session.device), \(conversation) from \(session.cursors[conversation] ?? 0): \(detail)"
-                        ))
+                    let place = "session \(number) of \(session.device), \(conversation)"
+                    let start = session.cursors[conversation] ?? 0
+                    breaches.append(.init(kind: kind, detail: "\(place) from \(start): \(detail)"))
                 }
                 for sighting in sightings {
                     if case .reset(let first) = sighting { last = first - 1 }
-                    if case .asked(let cursor) = sighting { last = max(last ?? 0, cursor) }
+                    if case .asked(let cursor) = sighting { asked = max(asked, cursor) }
                     guard case .event(let event, let isPush) = sighting else { continue }
                     let before = last ?? event.seq - 1
                     if event.seq <= before {
@@ -129,7 +129,9 @@ extension Oracle {
                         continue
                     }
                     for missing in (before + 1)..<event.seq
-                    where !session.attempted.contains(Self.event(missing, events)?.clientId ?? "") {
+                    where missing > asked
+                        && !session.attempted.contains(Self.event(missing, events)?.clientId ?? "")
+                    {
                         let text = Self.event(missing, events)?.payload ?? "nothing"
                         report(.gap, "\(missing) (\(text)) is missing before \(event.seq), after \(before)")
                     }

@@ -32,8 +32,8 @@ package struct SeenEvent: Sendable, Equatable {
     }
 }
 
-/// Knows what was sent, answered, seen and stored, and says where the contract was broken. Pure: it hears of everything in the order in which its
-/// clients did, and judges at the end.
+/// Knows what was sent, answered, seen and stored, and says where the contract was broken. Pure: it hears of everything
+/// in the order in which its clients did, and judges at the end.
 package struct Oracle: Sendable {
     /// A send that a client tried, once or more often.
     struct Attempt: Sendable {
@@ -78,7 +78,8 @@ package struct Oracle: Sendable {
 
     package init() {}
 
-    /// A conversation is watched from here on; events up to `baseline` were there before. `devices` are to see all of the others.
+    /// A conversation is watched from here on; events up to `baseline` were there before. `devices` are to see all of
+    /// the others.
     package mutating func watch(_ conversation: String, after baseline: Int64, by devices: [String]) {
         baselines[conversation] = baseline
         followers[conversation] = Set(devices)

@@ -43,15 +43,17 @@ package struct RestClient: Sendable {
         defer { channel.close(promise: nil) }
         return try await exchange.wait("the answer to \(method) \(path)") { exchange in
             if let answer = exchange.answer { return answer }
-            if exchange.isClosed { throw ConnectionLost() }
+            if exchange.isClosed { throw ConnectionLost("the answer to \(method) \(path)") }
             return nil
         }
     }
 }
 
 /// The connection ended before what was awaited came.
-package struct ConnectionLost: Error {
-    package init() {}
+package struct ConnectionLost: Error, CustomStringConvertible {
+    package let description: String
+
+    package init(_ awaited: String = "an answer") { description = "the connection ended before \(awaited)" }
 }
 
 /// What came back from a REST call.

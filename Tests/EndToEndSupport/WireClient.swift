@@ -18,6 +18,7 @@ package final class WireClient: Sendable {
         var closeCode: UInt16?
         var closeReason: String?
         var isClosed = false
+        var ending: String { "\(closeCode.map { String($0) } ?? "no close frame") \(closeReason ?? "")" }
     }
 
     private let channel: any Channel
@@ -86,7 +87,7 @@ package final class WireClient: Sendable {
     package func answer(to seq: String, timeout: Duration = patience) async throws -> WireAnswer {
         try await inbox.wait("the answer to \(seq)", for: timeout) { inbox in
             if let answer = inbox.answers.removeValue(forKey: seq) { return answer }
-            if inbox.isClosed { throw ConnectionLost() }
+            if inbox.isClosed { throw ConnectionLost("the answer to \(seq), with \(inbox.ending)") }
             return nil
         }
     }
@@ -186,7 +187,7 @@ package final class WireClient: Sendable {
                 return (cmd == nil || push["cmd"]?.string == cmd) && matches(push)
             }
             if let index { return inbox.pushes[inbox.fresh.remove(at: index)] }
-            if inbox.isClosed { throw ConnectionLost() }
+            if inbox.isClosed { throw ConnectionLost("a push \(cmd ?? ""), with \(inbox.ending)") }
             return nil
         }
     }
