@@ -1,9 +1,9 @@
-import Dispatch
+import Foundation
 import MartletCore
 import Synchronization
 
-/// Runs work that keeps a core busy on a few threads of its own. At most `threads` run and `queue` wait; one more is
-/// `overloaded`.
+/// Runs work that keeps a core busy on a few threads of its own, never on those that run tasks: a queue of sign-ins must
+/// not hold up everybody else. At most `threads` run and `queue` wait; one more is `overloaded`.
 final class WorkPool: Sendable {
     private struct State {
         var running = 0
@@ -14,13 +14,13 @@ final class WorkPool: Sendable {
 
     private let threads: Int
     private let queue: Int
-    private let dispatchQueue: DispatchQueue
+    private let label: String
     private let state = Mutex(State())
 
     init(label: String, threads: Int, queue: Int) {
         self.threads = threads
         self.queue = queue
-        dispatchQueue = DispatchQueue(label: label, attributes: .concurrent)
+        self.label = label
     }
 
     /// Returns what `work` returns. Work that was begun is finished even where its caller has gone.
@@ -34,7 +34,10 @@ final class WorkPool: Sendable {
                 }
             }
             switch admit(job) {
-            case .start: dispatchQueue.async { self.drain(job) }
+            case .start:
+                let thread = Thread { self.drain(job) }
+                thread.name = label
+                thread.start()
             case .wait: break
             case .refuse:
                 continuation.resume(
@@ -57,7 +60,7 @@ final class WorkPool: Sendable {
         }
     }
 
-    /// One thread: a job, then whatever waits.
+    /// One thread's life: a job, then whatever waits.
     private func drain(_ first: @Sendable () -> Void) {
         first()
         while let job = next() { job() }

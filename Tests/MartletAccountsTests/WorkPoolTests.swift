@@ -1,0 +1,67 @@
+import Foundation
+import MartletCore
+import Synchronization
+import Testing
+
+@testable import MartletAccounts
+
+@Suite struct WorkPoolTests {
+    @Test func workDoesNotKeepTasksFromRunning() async throws {
+        let cores = ProcessInfo.processInfo.activeProcessorCount
+        let pool = WorkPool(label: "test", threads: cores, queue: 2 * cores)
+        let othersRan = Flag()
+        try await withThrowingTaskGroup(of: Bool.self) { group in
+            for _ in 0..<(3 * cores) {
+                group.addTask {
+                    // As busy as a hash is, until somebody else has had a turn.
+                    try await pool.run {
+                        let deadline = ContinuousClock.now + .seconds(20)
+                        while !othersRan.isSet {
+                            if ContinuousClock.now > deadline { return false }
+                        }
+                        return true
+                    }
+                }
+            }
+            group.addTask {
+                for _ in 0..<100 { await Task.yield() }
+                othersRan.set()
+                return true
+            }
+            for try await isInTime in group { #expect(isInTime) }
+        }
+    }
+
+    @Test func workHasThreadsOfItsOwn() async throws {
+        let pool = WorkPool(label: "test", threads: 1, queue: 1)
+        #expect(try await pool.run { Thread.current.name } == "test")
+    }
+
+    @Test func whatFindsNoPlaceIsRefused() async throws {
+        let pool = WorkPool(label: "test", threads: 1, queue: 0)
+        let (started, goOn) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+        async let first: Int = pool.run {
+            started.signal()
+            goOn.wait()
+            return 1
+        }
+        await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+            Thread.detachNewThread {
+                started.wait()
+                continuation.resume()
+            }
+        }
+        let refused = await #expect(throws: Fault.self) { try await pool.run { 2 } }
+        #expect(refused?.reason == .overloaded)
+        goOn.signal()
+        #expect(try await first == 1)
+    }
+}
+
+private final class Flag: Sendable {
+    private let value = Mutex(false)
+
+    var isSet: Bool { value.withLock { $0 } }
+
+    func set() { value.withLock { $0 = true } }
+}
