@@ -32,11 +32,6 @@ import Testing
         }
     }
 
-    @Test func workHasThreadsOfItsOwn() async throws {
-        let pool = WorkPool(label: "test", threads: 1, queue: 1)
-        #expect(try await pool.run { Thread.current.name } == "test")
-    }
-
     @Test func whatFindsNoPlaceIsRefused() async throws {
         let pool = WorkPool(label: "test", threads: 1, queue: 0)
         let (started, goOn) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
