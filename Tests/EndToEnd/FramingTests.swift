@@ -135,29 +135,3 @@ struct FramingTests {
         #expect(try await client.waitClosed() == 4104)
     }
 }
-
-/// Who is silent for too long.
-@Suite(.server(environment: ["MARTLET_GATEWAY_SIGN_IN_TIMEOUT": "1", "MARTLET_GATEWAY_HEARTBEAT": "1"]))
-struct DeadlineTests {
-    @Test func `Nobody signs in`() async throws {
-        let client = try await WireClient.connect(port: TestServer.current.port)
-        #expect(try await client.waitClosed() == 4000)
-    }
-
-    @Test func `A handshake that does not go on`() async throws {
-        let client = try await WireClient.connectRaw(port: TestServer.current.port)
-        client.sendRaw(Array("GET /ws HT".utf8))
-        #expect(try await client.waitClosed() == nil)
-    }
-
-    @Test func `A connection that says nothing`() async throws {
-        let client = try await WireClient.connectRaw(port: TestServer.current.port)
-        #expect(try await client.waitClosed() == nil)
-    }
-
-    @Test func `Three heartbeats are missed`() async throws {
-        let client = try await TestServer.connect(try await TestServer.user())
-        #expect(try await client.succeed("heartbeat", "{}") == .object([]))
-        #expect(try await client.waitClosed() == 4001)
-    }
-}
