@@ -49,7 +49,8 @@ $(SERVER): $(SOURCES)
 
 test: setup-test ## Everything that can be tested on one machine.
 	$(SWIFT) build --build-tests $(CHECKS)
-	$(SWIFT) test --skip-build --disable-xctest --no-parallel $(CHECKS) $(ARGS)
+	@mkdir -p .build; $(SWIFT) test --skip-build --disable-xctest --no-parallel $(CHECKS) $(ARGS) 2>&1 | tee .build/test.log \
+	    || { echo "What failed, once more:"; grep -a '✘' .build/test.log | cut -c 1-1000; exit 1; }
 
 setup-test:
 	@fonts=""; [ -n "$$(fc-list ':lang=zh-cn' 2>/dev/null || true)" ] || fonts=fonts-wqy-microhei; \

@@ -54,12 +54,16 @@ import Testing
         try await LogFixture.run(.sqliteFile) { fixture throws in
             let database = try #require(fixture.database as? SQLiteDatabase)
             let log = fixture.log
+            var lost: Task<Void, any Error>?
             await together(database) {
-                Task { _ = try? await log.transact { _, drafts throws(Fault) in drafts.append(message("lost")) } }
+                lost = Task { try await log.transact { _, drafts throws(Fault) in drafts.append(message("lost")) } }
                 await waits(for: 1, database)
                 Task { await poison(database) }
                 await waits(for: 2, database)
             }
+            // Once the writer has answered, what comes next can't join the commit that fails.
+            let answer = try #require(await lost?.result)
+            #expect(throws: Fault.self) { try answer.get() }
             #expect(try await log.append(message("one")).seq == 1)
             #expect(try await fixture.committed.map(\.body) == [body("one")])
         }
