@@ -1,21 +1,23 @@
 /// What one sender sent, by counter: nothing is lost that was not acknowledged.
-struct SendLedger: Sendable {
-    private(set) var sent: UInt32 = 0
-    private(set) var acknowledged: UInt32 = 0
-    private(set) var refused: UInt32 = 0
+package struct SendLedger: Sendable {
+    package private(set) var sent: UInt32 = 0
+    package private(set) var acknowledged: UInt32 = 0
+    package private(set) var refused: UInt32 = 0
     private var bits: [UInt64] = []
 
+    package init() {}
+
     /// Answered either way.
-    var answered: UInt32 { acknowledged + refused }
+    package var answered: UInt32 { acknowledged + refused }
 
     /// Takes the next counter.
-    mutating func send() -> UInt32 {
+    package mutating func send() -> UInt32 {
         defer { sent += 1 }
         return sent
     }
 
     /// False where that one was acknowledged before, or never sent.
-    mutating func acknowledge(_ counter: UInt32) -> Bool {
+    package mutating func acknowledge(_ counter: UInt32) -> Bool {
         guard counter < sent, !isAcknowledged(counter) else { return false }
         let word = Int(counter >> 6)
         while bits.count <= word { bits.append(0) }
@@ -24,7 +26,7 @@ struct SendLedger: Sendable {
         return true
     }
 
-    mutating func refuse() { refused += 1 }
+    package mutating func refuse() { refused += 1 }
 
     func isAcknowledged(_ counter: UInt32) -> Bool {
         let word = Int(counter >> 6)
@@ -33,16 +35,18 @@ struct SendLedger: Sendable {
 }
 
 /// What one receiver got of one sender in one conversation.
-struct DeliveryLedger: Sendable {
-    private(set) var delivered = 0
-    private(set) var repeated = 0
+package struct DeliveryLedger: Sendable {
+    package private(set) var delivered = 0
+    package private(set) var repeated = 0
     /// Those that came after a later one.
-    private(set) var outOfOrder = 0
+    package private(set) var outOfOrder = 0
     private var next: UInt32 = 0
     /// Those before `next` that did not come yet.
     private var missing: Set<UInt32> = []
 
-    mutating func receive(_ counter: UInt32) {
+    package init() {}
+
+    package mutating func receive(_ counter: UInt32) {
         if counter == next {
             delivered += 1
             next += 1
@@ -60,7 +64,7 @@ struct DeliveryLedger: Sendable {
     }
 
     /// Acknowledged messages that did not come.
-    func lost(of sender: SendLedger) -> Int {
+    package func lost(of sender: SendLedger) -> Int {
         var lost = missing.count { sender.isAcknowledged($0) }
         var counter = next
         while counter < sender.sent {
@@ -73,15 +77,15 @@ struct DeliveryLedger: Sendable {
 
 /// Counts how many of a loop's receivers have a sender's message, to know when all have it. Messages come in order, so
 /// that those under way lie side by side.
-struct FanOutCount: Sendable {
+package struct FanOutCount: Sendable {
     private let receivers: Int
     private var base: UInt32 = 0
     private var counts: [Int] = []
 
-    init(receivers: Int) { self.receivers = receivers }
+    package init(receivers: Int) { self.receivers = receivers }
 
     /// Returns how many further messages have reached everybody.
-    mutating func receive(_ counter: UInt32) -> Int {
+    package mutating func receive(_ counter: UInt32) -> Int {
         guard counter >= base else { return 0 }
         let index = Int(counter - base)
         while counts.count <= index { counts.append(0) }

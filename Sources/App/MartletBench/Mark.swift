@@ -21,8 +21,8 @@ package struct Mark: Equatable, Sendable {
     package static let length = prefixLength + 8 + 6 + 8 + 16
     static let prefixLength = 3
     /// Where counter and time begin.
-    static let counterOffset = prefixLength + 14
-    static let timeOffset = counterOffset + 8
+    package static let counterOffset = prefixLength + 14
+    package static let timeOffset = counterOffset + 8
 
     /// What the marks of a run begin with.
     static func beginning(run: UInt32) -> [UInt8] { Array("mk~".utf8) + Hexadecimal.bytes(UInt64(run), digits: 8) }
@@ -46,14 +46,14 @@ package struct Mark: Equatable, Sendable {
 }
 
 /// Lower-case hexadecimal digits of a fixed number.
-enum Hexadecimal {
+package enum Hexadecimal {
     static func bytes(_ value: UInt64, digits: Int) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: digits)
         write(value, digits: digits, to: &bytes, at: 0)
         return bytes
     }
 
-    static func write(_ value: UInt64, digits: Int, to bytes: inout [UInt8], at offset: Int) {
+    package static func write(_ value: UInt64, digits: Int, to bytes: inout [UInt8], at offset: Int) {
         var rest = value
         var index = offset + digits
         while index > offset {

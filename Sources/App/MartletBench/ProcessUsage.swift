@@ -5,19 +5,19 @@
 #endif
 
 /// What a process has used, from `/proc`.
-struct ProcessUsage: Sendable, Equatable {
+package struct ProcessUsage: Sendable, Equatable {
     /// User and system time of all its threads, in seconds.
-    let cpu: Double
+    package let cpu: Double
     /// Resident memory in bytes.
-    let resident: Int
+    package let resident: Int
 
     /// Nil where there is no such process, or no `/proc`.
-    static func of(_ process: Int32) -> ProcessUsage? {
+    package static func of(_ process: Int32) -> ProcessUsage? {
         guard let stat = read("/proc/\(process)/stat"), let status = read("/proc/\(process)/status") else { return nil }
         return ProcessUsage(stat: stat, status: status, ticksPerSecond: Double(sysconf(Int32(_SC_CLK_TCK))))
     }
 
-    static func ofThisProcess() -> ProcessUsage? { of(getpid()) }
+    package static func ofThisProcess() -> ProcessUsage? { of(getpid()) }
 
     /// Reads the texts of `stat` and `status`.
     init?(stat: String, status: String, ticksPerSecond: Double) {
@@ -44,9 +44,9 @@ struct ProcessUsage: Sendable, Equatable {
 }
 
 /// The files that this process may open.
-enum FileLimit {
+package enum FileLimit {
     /// Raises the limit as far as it goes, and returns it.
-    static func raise() -> Int {
+    package static func raise() -> Int {
         var limit = rlimit()
         #if canImport(Glibc)
             let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)

@@ -3,21 +3,21 @@ import MartletWire
 
 /// A sender's `send` command, written once: a message changes digits in place and costs no encoding. Command number,
 /// client id and mark have a fixed width.
-struct SendTemplate: Sendable {
+package struct SendTemplate: Sendable {
     /// The command's number: counter and time, which the answer brings back, so that nothing is kept per message.
     static let numberLength = 24
     private static let clientIdLength = 36
 
-    private(set) var bytes: [UInt8]
+    package private(set) var bytes: [UInt8]
     private let number, clientId, mark: Int
 
-    enum Target: Sendable {
+    package enum Target: Sendable {
         case user(UserID)
         case conversation(ConversationID)
     }
 
     /// `size`: bytes of the text, at least a mark's.
-    init(run: UInt32, sender: Int, to target: Target, size: Int) {
+    package init(run: UInt32, sender: Int, to target: Target, size: Int) {
         let number = String(repeating: "n", count: Self.numberLength)
         let clientId = Self.clientId(sender: sender)
         let text =
@@ -54,7 +54,7 @@ struct SendTemplate: Sendable {
     /// - Parameters:
     ///   - time: when the message should go out, in nanoseconds of the monotonic clock.
     ///   - milliseconds: the time of day, for the client id.
-    mutating func fill(counter: UInt32, time: UInt64, milliseconds: UInt64) {
+    package mutating func fill(counter: UInt32, time: UInt64, milliseconds: UInt64) {
         Hexadecimal.write(UInt64(counter), digits: 8, to: &bytes, at: number)
         Hexadecimal.write(time, digits: 16, to: &bytes, at: number + 8)
         Hexadecimal.write(milliseconds >> 16, digits: 8, to: &bytes, at: clientId)
@@ -65,7 +65,7 @@ struct SendTemplate: Sendable {
     }
 
     /// Reads what an answer brings back.
-    static func number(_ bytes: Span<UInt8>, _ range: Range<Int>) -> (counter: UInt32, time: UInt64)? {
+    package static func number(_ bytes: Span<UInt8>, _ range: Range<Int>) -> (counter: UInt32, time: UInt64)? {
         guard range.count == numberLength, let counter = Hexadecimal.value(bytes, range.lowerBound, digits: 8),
             let time = Hexadecimal.value(bytes, range.lowerBound + 8, digits: 16)
         else { return nil }

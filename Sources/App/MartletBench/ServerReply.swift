@@ -2,20 +2,20 @@ import MartletCore
 import MartletWire
 
 /// A frame of the server, as far as the generator cares: found by a scan, in whatever order the members stand.
-struct ServerReply {
-    enum Command {
+package struct ServerReply {
+    package enum Command {
         case login, heartbeat, send, sync, enter, message, other
     }
 
-    private(set) var command = Command.other
+    package private(set) var command = Command.other
     /// Inside the quotes; nil for pushes.
-    private(set) var number: Range<Int>?
+    package private(set) var number: Range<Int>?
     /// 0 for pushes.
-    private(set) var code = 0
+    package private(set) var code = 0
     /// The value of `data`, of the push or of the response.
     private(set) var data: Range<Int>?
 
-    init(_ bytes: Span<UInt8>) throws(Fault) {
+    package init(_ bytes: Span<UInt8>) throws(Fault) {
         var position = 0
         var response: Range<Int>?
         try Self.members(bytes, &position) { key, value in
@@ -91,7 +91,7 @@ struct ServerReply {
 
     /// True for a frame that begins as this server begins a message: the only frame that comes in numbers. Others are
     /// read in full.
-    static func isPlainMessage(_ bytes: Span<UInt8>) -> Bool {
+    package static func isPlainMessage(_ bytes: Span<UInt8>) -> Bool {
         let text: StaticString = "{\"cmd\":\"msg\""
         guard bytes.count > text.utf8CodeUnitCount else { return false }
         for offset in 0..<text.utf8CodeUnitCount where bytes[offset] != text.utf8Start[offset] { return false }
@@ -100,10 +100,12 @@ struct ServerReply {
 }
 
 /// Finds marks. Frames of one run look alike, so that the last place is tried first.
-struct MarkFinder {
+package struct MarkFinder {
     private var hint = 0
 
-    mutating func find(_ bytes: Span<UInt8>) -> Mark? {
+    package init() {}
+
+    package mutating func find(_ bytes: Span<UInt8>) -> Mark? {
         if let mark = Mark(bytes, at: hint) { return mark }
         var offset = 0
         while offset + Mark.length <= bytes.count {
