@@ -12,9 +12,10 @@ SERVER := .build/release/martlet
 SOURCES := $(shell find Sources -type f 2>/dev/null) Package.swift
 PAGE_REQUIREMENTS := $(wildcard Tests/Page/requirements.txt)
 
-# Debian packages: to build, and for the tests (the page is tried in a real browser, with Chinese text).
+# Debian packages: to build, for the tests (the page is tried in a real browser, with Chinese text), and to count instructions.
 BUILD_PACKAGES := libsqlite3-dev
 TEST_PACKAGES := $(BUILD_PACKAGES) python3-venv chromium
+HOTLOOPS_PACKAGES := $(BUILD_PACKAGES) python3 valgrind binutils
 
 # Installs those of the given Debian packages that are missing, and says so. Does nothing on other systems.
 define install
@@ -32,7 +33,7 @@ define install
 	fi
 endef
 
-.PHONY: help run build test setup-test lint format bench clean
+.PHONY: help run build test setup-test lint format bench hotloops clean
 
 help: ## This list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,13 +66,19 @@ endif
 	@touch $@
 
 lint: ## Style, as .swift-format has it.
-	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests
+	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests Benchmarks
 
 format: ## Bring the tree into that style.
-	$(SWIFT) format format --in-place --recursive --parallel Package.swift Sources Tests
+	$(SWIFT) format format --in-place --recursive --parallel Package.swift Sources Tests Benchmarks
 
 bench: $(SERVER) ## Measure this tree on this machine. ARGS=full for the large profiles.
 	@MARTLET=$(SERVER) Benchmarks/run.sh $(ARGS)
+
+hotloops: ## Count the instructions of the hot path and compare. ARGS=--update for new thresholds.
+	@$(call install,$(HOTLOOPS_PACKAGES))
+	$(SWIFT) build -c release --product martlet-hotloops
+	@python3 -B Benchmarks/hotloops_test.py --quiet
+	@Benchmarks/hotloops.py $(ARGS)
 
 clean: ## Forget what was built. Data stays.
 	rm -rf .build .venv

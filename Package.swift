@@ -33,7 +33,10 @@ let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "
 let package = Package(
     name: "martlet",
     platforms: [.macOS(.v15)],
-    products: [.executable(name: "martlet", targets: ["martlet"])],
+    products: [
+        .executable(name: "martlet", targets: ["martlet"]),
+        .executable(name: "martlet-hotloops", targets: ["HotLoops"]),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
@@ -129,6 +132,15 @@ let package = Package(
             ],
             path: "Sources/App/martlet",
             swiftSettings: settings),
+
+        // The hot path in loops, to count its instructions.
+        .executableTarget(
+            name: "HotLoops",
+            dependencies: [
+                "MartletCore", "MartletWire", "MartletSQL", "MartletLog", "MartletBus", "MartletMessaging",
+                "MartletGateway", logging,
+            ] + nio,
+            path: "Benchmarks/HotLoops", exclude: ["thresholds.json"], swiftSettings: settings),
 
         // Tests, beside what they test.
         tests("MartletCoreTests", ["MartletCore"]),

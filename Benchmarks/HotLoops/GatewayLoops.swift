@@ -1,0 +1,4 @@
+/// The gateway.
+enum GatewayLoops {
+    static let all: [HotLoop] = []
+}
