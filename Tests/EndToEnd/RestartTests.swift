@@ -115,6 +115,48 @@ struct RestartTests {
         TemporaryFolder.remove(folder)
     }
 
+    @Test func `Conversations that are not in the backup are told to be gone, and begin anew`() async throws {
+        let server = try await ServerProcess.start()
+        let rest = RestClient(port: server.port)
+        let (ada, ben) = (try await register(rest, "ada"), try await register(rest, "ben"))
+        let direct = ada.direct(ben)
+        let folder = try TemporaryFolder.make()
+        let (backup, restored) = (folder + "/backup", folder + "/restored")
+        let made = try await ServerProcess.run(["backup", backup, "--data", server.data])
+        #expect(made.status == 0, "\(made.error)")
+        // A direct conversation, a group and an inbox that the backup knows nothing of.
+        let sender = try await WireClient.signedIn(port: server.port, ada)
+        for text in ["one", "two", "three"] { try await sender.say(text, in: direct) }
+        let group = "g:\(try await rest.group("swifts", of: [ada, ben]))"
+        let cursors = [direct: 3, group: 2, ben.inbox: 1]
+        let before = try await WireClient.signedIn(port: server.port, ben, resume: true)
+        let none = try await before.succeed("sync", syncData(cursors))
+        #expect(none["conversations"]?.array?.count == 0, "the cursors are those of a client that has everything")
+        #expect(await server.stop() == 0)
+
+        let restoring = try await ServerProcess.run(["restore", backup, "--data", restored])
+        #expect(restoring.status == 0, "\(restoring.error)")
+        let second = try await ServerProcess.start(data: restored)
+        let back = try await WireClient.signedIn(port: second.port, ben, resume: true)
+        let answer = try await back.succeed("sync", syncData(cursors))
+        let parts = answer["conversations"]?.array ?? []
+        #expect(Set(parts.compactMap { $0["conversationId"]?.string }) == Set(cursors.keys))
+        for part in parts {
+            #expect(part["reset"]?.bool == true)
+            #expect(part["lastSeq"]?.integer == 0)
+            #expect(part["events"]?.array?.count == 0)
+        }
+        #expect(try await WireClient.signedIn(port: second.port, ada).say("a new life", in: direct) == 1)
+        #expect(try await back.nextPush("msg")["data"]?["seq"]?.integer == 1)
+        #expect(await second.stop() == 0)
+        TemporaryFolder.remove(folder)
+    }
+
+    private func syncData(_ cursors: [String: Int]) -> String {
+        let members = cursors.map { #""\#($0.key)":\#($0.value)"# }.joined(separator: ",")
+        return #"{"cursors":{\#(members)}}"#
+    }
+
     @Test func `The demo prints how to sign in, and that works`() async throws {
         let server = try await ServerProcess.start(arguments: ["--demo"])
         try await server.waitForLog("Demo:")

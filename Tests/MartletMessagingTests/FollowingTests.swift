@@ -256,6 +256,42 @@ struct SyncTests {
         #expect(try seqs(part.events) == [1, 2, 3, 4, 5, 6])
     }
 
+    @Test("What the log has nothing of any more is a reset to nothing, and goes on from there")
+    func lost() async throws {
+        let carol = try await village.person("Carol")
+        let dave = try await village.person("Dave")
+        let room = ConversationID.room(Village.app, "lobby")
+        // One that somebody was about to write in, one that nothing is known of, the inbox, a room, a group.
+        _ = try await village.access.sendRight(carol, direct(bob, carol))
+        let lost = [
+            direct(bob, carol), direct(bob, dave), .inbox(bob.user), room, .group(GroupID(unchecked: 900)),
+        ]
+        let named = Dictionary(uniqueKeysWithValues: lost.map { ($0, Int64(5)) })
+        let parts = try await sync(named.merging([conversation: 6]) { one, _ in one }, rooms: [room])
+        #expect(Set(parts.keys) == Set(lost))
+        for part in parts.values {
+            #expect(part.reset && !part.more && part.events.isEmpty, "\(part.conversation)")
+            #expect(part.firstSeq == 1 && part.lastSeq == 0 && part.through == 0 && part.unread == 0)
+        }
+        // Who has nothing of it has lost nothing.
+        #expect(try await sync(named.mapValues { _ in 0 }.merging([conversation: 6]) { one, _ in one }).isEmpty)
+        try await village.say("anew", carol, in: direct(bob, carol))
+        let anew = try #require(try await sync([direct(bob, carol): 0])[direct(bob, carol)])
+        #expect(try texts(anew.events) == ["anew"])
+    }
+
+    @Test("Another app's group is as one that is not there; one that was left or dissolved is the inbox's to tell")
+    func foreign() async throws {
+        let stranger = try await village.person("Zoe", app: Village.otherApp)
+        let foreign = try await village.groups.create(stranger, name: "Theirs", members: [], joinMode: .open)
+        let dissolved = try await village.group(of: alice, bob)
+        try await village.groups.dissolve(alice, dissolved)
+        let parts = try await sync([.group(foreign): 1, .group(dissolved): 1, conversation: 6, .inbox(bob.user): 2])
+        #expect(Array(parts.keys) == [.group(foreign)])
+        let part = try #require(parts[.group(foreign)])
+        #expect(part.reset && part.lastSeq == 0 && part.events.isEmpty && part.unread == 0)
+    }
+
     @Test("The inbox comes first, and like any other conversation")
     func inbox() async throws {
         _ = try await village.conversations.set(bob, conversation, ConversationChange(pinned: true))
@@ -323,6 +359,24 @@ struct SyncTests {
         }
         #expect(people.allSatisfy { got[direct(bob, $0)] == 150 })
         #expect(rounds == 2)
+    }
+
+    @Test("A cursor from the future that finds no room in the answer is asked for again, and is a reset then")
+    func putOff() async throws {
+        let text = String(repeating: "x", count: 4000)
+        let carol = try await village.person("Carol")
+        for _ in 1...150 { try await village.say(text, alice, in: direct(alice, bob)) }
+        for _ in 1...150 { try await village.say(text, carol, in: direct(bob, carol)) }
+        let dave = try await village.person("Dave")
+        for _ in 1...6 { try await village.say("earlier", dave, in: direct(bob, dave)) }
+        village.clock.advance(.seconds(60))
+        for person in [alice, carol] { try await village.say(text, person, in: direct(bob, person)) }
+        let cursors = [direct(alice, bob): 0, direct(bob, carol): 0, direct(bob, dave): Int64(60)]
+        let first = try #require(try await sync(cursors, limit: 200)[direct(bob, dave)])
+        #expect(first.more && !first.reset && first.events.isEmpty)
+        #expect(first.through == 0, "what is pushed later must not be taken for older than the answer")
+        let second = try #require(try await sync([direct(bob, dave): 60])[direct(bob, dave)])
+        #expect(try second.reset && !second.more && seqs(second.events) == [1, 2, 3, 4, 5, 6])
     }
 
     @Test("The answer as it is written")

@@ -69,12 +69,21 @@ struct SyncPlanTests {
         #expect(Self.steps(times, cursors: [Self.conversation(1): 5]).count == 149)
     }
 
+    @Test("What has no events has news for those only who hold some of it")
+    func withoutEvents() {
+        let candidates = (1...3).map { SyncPlan.Candidate(conversation: Self.conversation($0), firstSeq: 1) }
+        let steps = SyncPlan.steps(
+            candidates, [:], cursors: [Self.conversation(1): 4, Self.conversation(2): 0, Self.conversation(9): 4])
+        #expect(steps == [.init(conversation: Self.conversation(1), firstSeq: 1, cursor: 4)])
+    }
+
     /// Cursor, first readable seq, bounds; then from where to read and whether it is a reset.
     @Test(
         "Where reading begins",
         arguments: [
             (3, 1, 1, 9, 4, false), (0, 1, 1, 9, 1, false), (0, 1, 4, 9, 4, true), (3, 1, 4, 9, 4, false),
             (2, 1, 4, 9, 4, true), (2, 6, 1, 9, 6, true), (5, 6, 1, 9, 6, false), (12, 1, 2, 9, 2, true),
+            (3, 1, 1, 0, 1, true),
         ] as [(Int64, Int64, Int64, Int64, Int64, Bool)])
     func reading(cursor: Int64, firstSeq: Int64, first: Int64, last: Int64, from: Int64, reset: Bool) {
         let step = SyncPlan.Step(conversation: Self.conversation(1), firstSeq: firstSeq, cursor: cursor)

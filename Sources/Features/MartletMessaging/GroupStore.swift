@@ -63,6 +63,14 @@ struct GroupStore {
             mutedUntil: try row.instant("muted_until"))
     }
 
+    /// Those of `groups` that the app has never had: dissolved ones are known.
+    func unknown(among groups: [GroupID], app: AppID) throws(Fault) -> [GroupID] {
+        guard !groups.isEmpty else { return [] }
+        let rows = try connection.rows("SELECT id FROM chat_groups WHERE app = \(app) AND id IN (\(list: groups))")
+        let known = Set(try rows.map { row throws(Fault) in try row.group("id") })
+        return groups.filter { !known.contains($0) }
+    }
+
     func insert(_ group: GroupRecord, now: Instant) throws(Fault) {
         try connection.run(
             """

@@ -16,7 +16,8 @@ package struct SyncConversation: Sendable {
     package let unread: Int
     /// There are events after `through`; the client asks on before anything of this conversation is pushed.
     package let more: Bool
-    /// The events after the client's cursor are gone; the answer begins at `firstSeq`.
+    /// The events after the client's cursor are gone, or the cursor is of a log that is gone; the answer begins at `firstSeq`. With `lastSeq` 0
+    /// nothing is left.
     package let reset: Bool
     /// The last event that the answer covers: pushes go on behind it. Not written.
     package let through: Int64
@@ -60,27 +61,32 @@ package struct Sync: Sendable {
         self.reader = reader
     }
 
-    /// - `cursors`: the last event that the client has, by conversation. Those that the caller may not read are passed over.
+    /// - `cursors`: the last event that the client has, by conversation. Those that the caller may not read are passed over; a group that the
+    ///   caller's app does not know is one that was lost.
     /// - `limit`: events for each conversation.
     /// - `rooms`: those that the session is in.
     package func sync(
         _ caller: Caller, cursors: [(ConversationID, Int64)], limit: Int, rooms: [ConversationID]
     ) async throws(Fault) -> SyncResult {
+        let named = Dictionary(cursors, uniquingKeysWith: { _, last in last })
         let own = try await database.read { connection throws(Fault) in
-            (
+            let groups = GroupStore(connection: connection)
+            return (
                 participants: try ParticipantStore(connection: connection).all(of: caller.user),
-                memberships: try GroupStore(connection: connection).memberships(of: caller.user)
+                memberships: try groups.memberships(of: caller.user),
+                lostGroups: try groups.unknown(among: Self.groups(in: named), app: caller.app)
             )
         }
-        let candidates = Self.candidates(caller, own.participants, own.memberships, rooms)
+        let candidates = Self.candidates(caller, own.participants, own.memberships, rooms, named)
         let bounds = try await log.bounds(candidates.map(\.conversation))
-        let named = Dictionary(cursors, uniquingKeysWith: { _, last in last })
-        let steps = SyncPlan.steps(candidates, bounds, cursors: named)
+        // The log is not asked for these: one of them may be another app's, and must look like one that is not there.
+        let lost = own.lostGroups.map { SyncPlan.Candidate(conversation: .group($0), firstSeq: 1) }
+        let steps = SyncPlan.steps(candidates + lost, bounds, cursors: named)
         let parts = try await read(steps, bounds, limit: limit)
 
         let readSeqs = Dictionary(
             own.participants.map { ($0.conversation, $0.readSeq) }, uniquingKeysWith: { one, _ in one })
-        let counted = steps.filter { if case .room = $0.conversation { false } else { true } }
+        let counted = steps.filter { if case .room = $0.conversation { false } else { bounds[$0.conversation] != nil } }
             .map { ($0.conversation, max(readSeqs[$0.conversation] ?? 0, $0.firstSeq - 1)) }
         let unread = try await log.unread(Dictionary(counted, uniquingKeysWith: { one, _ in one }), for: caller.user)
         let outputs = try await reader.outputs(parts.map(\.page))
@@ -91,14 +97,22 @@ package struct Sync: Sendable {
             })
     }
 
+    private static func groups(in cursors: [ConversationID: Int64]) -> [GroupID] {
+        cursors.compactMap { conversation, cursor in
+            guard cursor > 0, case .group(let id) = conversation else { return nil }
+            return id
+        }
+    }
+
     private static func candidates(
         _ caller: Caller, _ participants: [Participant], _ memberships: [GroupID: GroupStore.Membership],
-        _ rooms: [ConversationID]
+        _ rooms: [ConversationID], _ cursors: [ConversationID: Int64]
     ) -> [SyncPlan.Candidate] {
         var candidates = [SyncPlan.Candidate(conversation: .inbox(caller.user), firstSeq: 1)]
-        for participant in participants {
-            guard case .direct = participant.conversation else { continue }
-            candidates.append(.init(conversation: participant.conversation, firstSeq: 1))
+        // A direct conversation is that of its two sides, also where a restored database does not know yet that they ever met.
+        for direct in Set(participants.map(\.conversation)).union(cursors.keys) {
+            guard case .direct = direct, direct.peer(of: caller.user) != nil else { continue }
+            candidates.append(.init(conversation: direct, firstSeq: 1))
         }
         for (group, membership) in memberships {
             candidates.append(.init(conversation: .group(group), firstSeq: membership.fromSeq))
@@ -117,18 +131,18 @@ package struct Sync: Sendable {
         let step: SyncPlan.Step
         let page: LogPage
         let reset: Bool
-        /// Nothing was read for want of room in the answer.
-        var isPutOff = false
+        /// Nothing was read for want of room in the answer; it would have begun behind this event.
+        var putOffAfter: Int64?
 
         func answer(_ events: [EventOutput], readSeq: Int64?, unread: Int) -> SyncConversation {
-            let through = page.events.last?.seq ?? (isPutOff ? step.cursor ?? 0 : page.bounds.last)
+            let through = page.events.last?.seq ?? putOffAfter ?? page.bounds.last
             let isRoom = if case .room = step.conversation { true } else { false }
             return SyncConversation(
                 conversation: step.conversation, events: events, firstSeq: max(page.bounds.first, step.firstSeq),
                 lastSeq: page.bounds.last,
                 // Nobody keeps a cursor in a room: there is nothing unread.
                 readSeq: isRoom ? page.bounds.last : max(readSeq ?? 0, step.firstSeq - 1), unread: unread,
-                more: through < page.bounds.last, reset: reset, through: through)
+                more: putOffAfter != nil || through < page.bounds.last, reset: reset, through: through)
         }
     }
 
@@ -138,10 +152,13 @@ package struct Sync: Sendable {
         var parts: [Part] = []
         var room = Self.answerBytes
         for step in steps {
-            let known = bounds[step.conversation] ?? .empty
+            guard let known = bounds[step.conversation] else {
+                parts.append(Part(step: step, page: .nothing(.empty), reset: true))
+                continue
+            }
             guard room > 0 || step.cursor == nil else {
-                let page = LogPage(events: [], amendments: [], bounds: known)
-                parts.append(Part(step: step, page: page, reset: false, isPutOff: true))
+                let after = SyncPlan.reading(step, known).from - 1
+                parts.append(Part(step: step, page: .nothing(known), reset: false, putOffAfter: after))
                 continue
             }
             let part = try await read(step, known, limit: room > 0 ? limit : 1)
@@ -155,9 +172,15 @@ package struct Sync: Sendable {
         let reading = SyncPlan.reading(step, known)
         let page = try await log.read(
             step.conversation, reading.from...maximumIdentifier, limit: limit, newest: reading.newest)
-        // Trimmed between the two reads: what the page says of the bounds is what counts.
-        let reset = SyncPlan.reading(step, page.bounds).reset
+        // Trimmed between the two reads: what the page says of the bounds counts, too.
+        let reset = reading.reset || SyncPlan.reading(step, page.bounds).reset
         return Part(step: step, page: page, reset: reset)
+    }
+}
+
+extension LogPage {
+    fileprivate static func nothing(_ bounds: LogBounds) -> LogPage {
+        LogPage(events: [], amendments: [], bounds: bounds)
     }
 }
 

@@ -17,16 +17,16 @@ enum SyncPlan {
         let cursor: Int64?
     }
 
-    /// Inbox first, then by last activity. Conversations without events, or without news to the client, are left out; without cursors only the
-    /// last active ones are in.
+    /// Inbox first, then by last activity. Conversations without news to the client are left out; one without events has news for a client that
+    /// holds some. Without cursors only the last active ones are in.
     static func steps(
         _ candidates: [Candidate], _ bounds: [ConversationID: LogBounds], cursors: [ConversationID: Int64]
     ) -> [Step] {
         var steps: [(step: Step, rank: Int, time: Instant)] = []
         for candidate in candidates {
-            guard let bounds = bounds[candidate.conversation], bounds.last > 0 else { continue }
+            let bounds = bounds[candidate.conversation] ?? .empty
             let cursor = cursors[candidate.conversation]
-            guard cursor != bounds.last else { continue }
+            guard bounds.last > 0 || cursor ?? 0 > 0, cursor != bounds.last else { continue }
             let step = Step(conversation: candidate.conversation, firstSeq: candidate.firstSeq, cursor: cursor)
             steps.append((step, rank(candidate.conversation), bounds.lastTime))
         }

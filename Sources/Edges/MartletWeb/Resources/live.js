@@ -111,10 +111,11 @@ function synced(part) {
   const id = part.conversationId;
   const events = part.events ?? [];
   if (id.startsWith('u:')) {
-    state.inboxSeq = Math.max(state.inboxSeq ?? 0, part.lastSeq ?? 0, events.at(-1)?.seq ?? 0);
+    state.inboxSeq = Math.max(part.reset ? 0 : state.inboxSeq ?? 0, part.lastSeq ?? 0, events.at(-1)?.seq ?? 0);
     return;
   }
   const item = conversation(id);
+  if (part.reset) item.restarted();
   item.log.after(events, part);
   if (item.log.isEmpty) item.log.first = part.firstSeq ?? 1;
   item.counted(part);

@@ -56,15 +56,18 @@ export class Log {
     this.extend();
   }
 
-  /** Takes a page that follows the window. Where it does not join on, what lies between may not be read: the window starts anew. */
+  /**
+   * Takes a page that follows the window. Where it does not join on, what lies between may not be read: the window starts anew, as it
+   * does at the server's word, which may leave nothing.
+   */
   after(items, { firstSeq, lastSeq, reset }) {
     if (firstSeq) this.first = firstSeq;
-    if (items.length === 0) return;
-    if (reset || (this.hi && items[0].seq > this.hi + 1)) {
+    if (reset || (this.hi && items.length && items[0].seq > this.hi + 1)) {
       const { first } = this;
       this.clear();
       this.first = first;
     }
+    if (items.length === 0) return;
     const asOf = Math.max(lastSeq ?? 0, items.at(-1).seq);
     for (const event of items) this.put(event, asOf);
     this.lo ||= items[0].seq;

@@ -10,6 +10,13 @@ export class Conversation {
     this.groupId = this.kind === 'group' ? Number(id.slice(2)) : undefined;
     if (this.kind === 'direct') this.peer = id.split(':').slice(1).map(Number).find((user) => user !== state.me?.userId);
     this.title = '';
+    this.lastTime = 0;
+    this.log = new Log();
+    this.restarted();
+  }
+
+  /** The server's log is another than that which was held: what was counted by its numbers counts no more. */
+  restarted() {
     this.readSeq = 0;
     this.unreadBase = 0;
     this.unreadAt = 0;
@@ -17,8 +24,7 @@ export class Conversation {
     this.peerReadSeq = 0;
     this.peerDeliveredSeq = 0;
     this.readers = new Map();
-    this.lastTime = 0;
-    this.log = new Log();
+    this.lastKnown = undefined;
   }
 
   /** The newest message, as the list shows it. */
