@@ -182,6 +182,28 @@ import Testing
         room.senders = 100
         #expect(throws: BenchFailure.self) { try room.check() }
     }
+
+    @Test func `Each profile's own options are checked`() throws {
+        func refused(_ profile: BenchProfile, _ change: (inout BenchOptions) -> Void) throws {
+            var bad = try options(profile)
+            change(&bad)
+            #expect(throws: BenchFailure.self) { try bad.check() }
+        }
+        try refused(.echo) { $0.size = 126 }
+        try refused(.pairs) { $0.active = 3 }
+        try refused(.pairs) { $0.active = 102 }
+        try refused(.echo) { $0.active = 2 }
+        try refused(.group) { $0.members = 99 }
+        try refused(.group) { $0.members = 20_001 }
+        try refused(.slow) { $0.slow = 0 }
+        try refused(.slow) { $0.slow = 99 }
+        try refused(.room) { $0.slow = 1 }
+        try refused(.rest) { $0.window = 2 }
+        try refused(.rest) { $0.connections = 3 }
+        var group = try options(.group)
+        group.members = 20_000
+        try group.check()
+    }
 }
 
 @Suite struct BenchReportTests {
@@ -239,6 +261,13 @@ import Testing
             ("acknowledged", LatencySummary(count: 3, p50: 460, p90: 900, p99: 2040, p999: 3000, max: 12_345))
         ]
         report.integrity.lost = 3
+        let part = LatencySummary(count: 1, p50: 7, p90: 7, p99: 7, p999: 7, max: 77_000)
+        report.parts = [
+            .init(
+                name: "all read", seconds: 2, delivered: 3, serverCPU: 1, resident: 4096, deliveries: part,
+                lastReceivers: nil)
+        ]
+        report.slowest = [.init(offset: 1.5, time: 1_700_000_000_000, microseconds: 12_000, sender: 3, receiver: 4)]
         report.refusals = [429: 2]
         report.closeCodes = [4002: 1]
         #expect(report.table.contains("0.460"))
@@ -250,6 +279,10 @@ import Testing
         #expect(json["sound"]?.bool == false)
         #expect(json["refusals"]?["429"]?.integer == 2)
         #expect(json["closeCodes"]?["4002"]?.integer == 1)
+        #expect(report.table.contains("77.00"))
+        #expect(json["parts"]?[0]?["deliveredMicroseconds"]?["max"]?.integer == 77_000)
+        #expect(json["parts"]?[0]?["serverBytes"]?.integer == 4096)
+        #expect(json["slowest"]?[0]?["time"]?.integer == 1_700_000_000_000)
     }
 
     @Test(arguments: [

@@ -24,7 +24,9 @@ import Testing
             try options.check()
             loop = LoadLoop(
                 eventLoop, index: 0,
-                plan: LoadPlan(options, run: 7, timeOfDay: Instant(milliseconds: 1_700_000_000_000)))
+                plan: LoadPlan(
+                    options, run: 7, timeOfDay: Instant(milliseconds: 1_700_000_000_000),
+                    group: .group(GroupID(unchecked: 5))))
             loop.all = [loop]
             for session in loop.sessions { try connect(session) }
         }
@@ -60,6 +62,22 @@ import Testing
             }
             #expect(bytes.readableBytes == 0)
             return commands
+        }
+
+        /// The payloads of the pings that a session sent since the last call.
+        func pings(_ session: Int) throws -> [ByteBuffer] {
+            var bytes = ByteBuffer()
+            while var part = try channels[session].readOutbound(as: ByteBuffer.self) { bytes.writeBuffer(&part) }
+            var decoder = WebSocketDecoder(role: .server, maximumMessage: 65_536)
+            var pings: [ByteBuffer] = []
+            while let item = try decoder.next(&bytes) {
+                if case .ping(let payload) = item { pings.append(payload) }
+            }
+            return pings
+        }
+
+        func pong(_ payload: ByteBuffer, to session: Int) throws {
+            try channels[session].writeInbound(WebSocketEncoder.pong(payload, allocator: ByteBufferAllocator()))
         }
 
         func push(_ json: String, to session: Int) throws {
@@ -173,6 +191,83 @@ import Testing
         #expect(stage.loop.counts.delivered == 3)
     }
 
+    @Test func `In a group a message is measured by its last receiver`() throws {
+        let stage = try Stage(.group, connections: 4)
+        for session in 0..<4 { try stage.signIn(session) }
+        for session in 0..<4 { _ = try stage.commands(session) }
+        #expect(stage.loop.ready == 4)
+        stage.loop.recordsFrom = stage.loop.now
+        stage.loop.startSending()
+        let message = try #require(try stage.commands(0).first)
+        #expect(message["data"]?["conversationId"]?.string == "g:5")
+        for receiver in 1...2 { try stage.deliver(message, to: receiver) }
+        #expect(stage.loop.deliveries.count == 2)
+        #expect(stage.loop.lastReceivers.count == 0)
+        try stage.deliver(message, to: 3)
+        #expect(stage.loop.lastReceivers.count == 1)
+    }
+
+    @Test func `A ping is under way until its pong is there`() throws {
+        let stage = try Stage(.echo, connections: 1) { $0.window = 2 }
+        try stage.signIn(0)
+        _ = try stage.commands(0)
+        stage.loop.recordsFrom = stage.loop.now
+        stage.loop.startSending()
+        let pings = try stage.pings(0)
+        #expect(pings.count == 2)
+        #expect(pings.first?.readableBytes == 100)
+        try stage.pong(pings[0], to: 0)
+        #expect(try stage.pings(0).count == 1)
+        #expect(stage.loop.deliveries.count == 1)
+        // The second one's pong is lost.
+        let session = stage.loop.sessions[0]
+        #expect(session.deliveries[0].lost(of: session.sends) == 2)
+        try stage.pong(pings[0], to: 0)
+        #expect(session.deliveries[0].repeated == 1)
+        try stage.pong(ByteBuffer(string: "something else"), to: 0)
+        #expect(stage.loop.counts.strayAnswers == 1)
+    }
+
+    @Test func `Nobody waits for a slow reader, who comes back with a cursor once it is to read on`() throws {
+        let stage = try Stage(.slow, connections: 3) { $0.slow = 1 }
+        for session in 0..<2 { try stage.signIn(session) }
+        #expect(try stage.commands(2).last?["data"]?["resume"]?.bool == true)
+        try stage.signIn(2)
+        let empty = #"{"seq":"sync","cmd":"sync","response":{"code":200,"data":{"conversations":[]}}}"#
+        try stage.push(empty, to: 2)
+        for session in 0..<3 { _ = try stage.commands(session) }
+        #expect(stage.loop.ready == 3)
+        stage.loop.stopReading()
+        stage.loop.startSending()
+        let message = try #require(try stage.commands(0).first)
+        try stage.answer(message, to: 0)
+        try stage.deliver(message, to: 1)
+        #expect(try stage.commands(0).count == 1)
+        #expect(stage.loop.lastReceivers.count == 0)
+
+        let slow = stage.loop.sessions[2]
+        try stage.channels[2].writeInbound(WebSocketEncoder.close(.slowReader, allocator: ByteBufferAllocator()))
+        stage.eventLoop.run()
+        #expect(stage.loop.counts.closeCodes == [4002: 1])
+        #expect(slow.phase == .ended)
+        stage.loop.slowOnesRead = true
+        slow.phase = .away
+        slow.resumes = true
+        try stage.connect(slow)
+        _ = try stage.commands(2)
+        try stage.signIn(2)
+        let sync = try #require(try stage.commands(2).first)
+        #expect(sync["data"]?["cursors"]?["g:5"]?.integer == 0)
+        let text = message["data"]?["content"]?["text"]?.string ?? ""
+        try stage.push(
+            #"{"seq":"sync","cmd":"sync","response":{"code":200,"data":{"conversations":"#
+                + #"[{"conversationId":"g:5","events":[{"seq":1,"from":11,"content":{"text":"\#(text)"}}],"lastSeq":1}]}}}"#,
+            to: 2)
+        #expect(slow.phase == .ready)
+        #expect(stage.loop.counts.deliveredToSlow == 1)
+        #expect(slow.deliveries[0].lost(of: stage.loop.sessions[0].sends) == 0)
+    }
+
     @Test func `What comes to the wrong one, or comes twice, is noticed`() throws {
         let stage = try Stage(.pairs, connections: 4)
         for session in 0..<4 { try stage.signIn(session) }
@@ -224,7 +319,6 @@ import Testing
 
         stage.loop.cut()
         #expect(stage.loop.ready == 0)
-        stage.loop.resumes = true
         let session = stage.loop.sessions[1]
         try stage.connect(session)
         _ = try stage.commands(1)

@@ -5,7 +5,7 @@ import NIOPosix
 /// One run of the load generator, from the first connection to the report.
 package struct Bench: Sendable {
     let options: BenchOptions
-    private let progress: @Sendable (String) -> Void
+    let progress: @Sendable (String) -> Void
 
     /// `progress` gets a line now and then.
     package init(_ options: BenchOptions, progress: @escaping @Sendable (String) -> Void = { _ in })
@@ -34,7 +34,12 @@ package struct Bench: Sendable {
     }
 
     private func run(on group: MultiThreadedEventLoopGroup) async throws -> BenchReport {
-        let fleet = try await Fleet(options, group)
+        var conversation: ConversationID?
+        if options.profile.hasGroup {
+            progress("making a group")
+            conversation = try await GroupPreparation(options: options, group: group).run()
+        }
+        let fleet = try await Fleet(options, group, in: conversation)
         let before = options.server.flatMap(ProcessUsage.of)
         if options.server != nil, before == nil { throw BenchFailure("there is no process with the server's number") }
         progress("connecting \(options.connections) sessions")
@@ -42,7 +47,8 @@ package struct Bench: Sendable {
         var report: BenchReport
         switch options.profile {
         case .idle: report = try await idle(fleet, before)
-        case .pairs, .room: report = try await traffic(fleet)
+        case .pairs, .room, .group, .rest, .echo: report = try await traffic(fleet)
+        case .slow: report = try await slow(fleet)
         case .storm: report = try await storm(fleet)
         }
         try await fleet.complete(&report)
@@ -62,9 +68,7 @@ package struct Bench: Sendable {
     }
 
     private func traffic(_ fleet: Fleet) async throws -> BenchReport {
-        progress("warming up for \(options.warmup)")
-        try await fleet.each { $0.startSending() }
-        try await fleet.wait(options.warmup)
+        try await warmUp(fleet)
         progress("measuring for \(options.duration)")
         let start = try await fleet.counts()
         let meter = Meter(options.server)
@@ -73,15 +77,21 @@ package struct Bench: Sendable {
         let end = try await fleet.counts()
         var report = BenchReport(options, seconds: meter.seconds)
         meter.finish(&report)
-        report.sent = end.sent - start.sent
-        report.acknowledged = end.acknowledged - start.acknowledged
-        report.delivered = end.delivered - start.delivered
-        let messages = options.rate > 0 ? options.rate * report.seconds : Double(report.sent)
-        report.offered = messages * Double(fleet.plan.receiversPerMessage)
+        report.note(from: start, to: end, options, fleet.plan)
+        try await finishSending(fleet)
+        return report
+    }
+
+    func warmUp(_ fleet: Fleet) async throws {
+        progress("warming up for \(options.warmup)")
+        try await fleet.each { $0.startSending() }
+        try await fleet.wait(options.warmup)
+    }
+
+    func finishSending(_ fleet: Fleet) async throws {
         try await fleet.each { $0.isSending = false }
         progress("waiting for what is under way")
         try await fleet.drain()
-        return report
     }
 
     private func storm(_ fleet: Fleet) async throws -> BenchReport {
@@ -93,7 +103,6 @@ package struct Bench: Sendable {
         progress("cutting all connections")
         let meter = Meter(options.server)
         try await fleet.each { $0.cut() }
-        try await fleet.each { $0.resumes = true }
         try await fleet.connect(limit: .max)
         var report = BenchReport(options, seconds: meter.seconds)
         meter.finish(&report)
@@ -121,5 +130,16 @@ struct Meter {
     func finish(_ report: inout BenchReport) {
         if let server, let now = process.flatMap(ProcessUsage.of) { report.serverCPU = now.cpu - server.cpu }
         if let own, let now = ProcessUsage.ofThisProcess() { report.generatorCPU = now.cpu - own.cpu }
+    }
+}
+
+extension BenchReport {
+    /// What was sent and what came between two readings.
+    mutating func note(from start: LoadCounts, to end: LoadCounts, _ options: BenchOptions, _ plan: LoadPlan) {
+        sent = end.sent - start.sent
+        acknowledged = end.acknowledged - start.acknowledged
+        delivered = end.delivered - start.delivered
+        let messages = options.rate > 0 ? options.rate * seconds : Double(sent)
+        offered = messages * Double(plan.receiversPerMessage)
     }
 }

@@ -1,4 +1,4 @@
-import NIOCore
+import MartletCore
 
 /// What a run does.
 package enum BenchProfile: String, Sendable, CaseIterable {
@@ -8,8 +8,23 @@ package enum BenchProfile: String, Sendable, CaseIterable {
     case pairs
     /// A few senders in a room that everybody is in: fan-out.
     case room
+    /// A few senders in a group that everybody is a member of: when the last one has each message.
+    case group
+    /// A group in which some stop reading for a while: what that costs the others, and whether they miss anything.
+    case slow
+    /// Pairs again, but each first one sends through the REST API.
+    case rest
+    /// A ping's way to the server and back: the gateway alone, without a message.
+    case echo
     /// All sessions are cut at once and come back with their cursors.
     case storm
+
+    /// Whether a message is for everybody instead of for one.
+    var isFanOut: Bool { self == .room || self == .group || self == .slow }
+    /// Whether connections 2i and 2i+1 belong together.
+    var isPaired: Bool { self == .pairs || self == .rest || self == .storm }
+    /// Whether everybody is a member of one group.
+    var hasGroup: Bool { self == .group || self == .slow }
 }
 
 /// Why a run can't begin or go on; the text is for the person at the terminal.
@@ -50,6 +65,8 @@ package struct BenchOptions: Sendable {
     package static let mostConnections = 19_000
     /// What `--size` may be: a mark must fit, and a text may have 4,096 characters.
     package static let sizes = Mark.length...4096
+    /// The same for an echo: a ping carries no more.
+    package static let pingSizes = Mark.length...125
 
     package let profile: BenchProfile
     package let address: BenchAddress
@@ -64,6 +81,14 @@ package struct BenchOptions: Sendable {
     /// Bytes of a message's text.
     package var size = 100
     package var senders = 1
+    /// Of pairs: connections that take part, the others are silent; nil: all.
+    package var active: Int?
+    /// Members of a group, the connections among them; nil: nobody else.
+    package var members: Int?
+    /// Connections that stop reading for a while, the last ones.
+    package var slow = 0
+    /// Notes when the slowest deliveries were.
+    package var tracesSlowest = false
     package var loops = 1
     /// The server's process, for its CPU time and memory.
     package var server: Int32?
@@ -84,25 +109,46 @@ package struct BenchOptions: Sendable {
                 each with its own part of the tokens, and add up their figures
                 """)
         }
-        guard tokens.count >= connections else {
-            throw BenchFailure("\(connections) connections need as many tokens, there are \(tokens.count)")
+        let users = max(connections, profile.hasGroup ? members ?? 0 : 0)
+        guard tokens.count >= users else {
+            throw BenchFailure("\(users) users need as many tokens, there are \(tokens.count)")
         }
-        guard Set(tokens.prefix(connections).map(\.user)).count == connections else {
+        guard Set(tokens.prefix(users).map(\.user)).count == users else {
             throw BenchFailure("each connection needs a user of its own, some are named twice")
         }
-        if profile == .pairs || profile == .storm, !connections.isMultiple(of: 2) {
-            throw BenchFailure("this profile works in pairs: an even number of connections is needed")
-        }
-        if profile == .room, !(1..<connections).contains(senders) {
-            throw BenchFailure("a room needs at least one sender, and somebody who listens")
-        }
-        guard Self.sizes.contains(size) else {
-            throw BenchFailure("the size must lie between \(Self.sizes.lowerBound) and \(Self.sizes.upperBound) bytes")
+        try checkParts()
+        let sizes = profile == .echo ? Self.pingSizes : Self.sizes
+        guard sizes.contains(size) else {
+            throw BenchFailure("the size must lie between \(sizes.lowerBound) and \(sizes.upperBound) bytes")
         }
         guard (1...10_000).contains(window) else { throw BenchFailure("the window must lie between 1 and 10,000") }
         guard rate >= 0, rate <= 10_000_000 else { throw BenchFailure("the rate must lie between 0 and 10,000,000") }
         guard duration > .zero, warmup >= .zero else { throw BenchFailure("the duration must be positive") }
         guard (1...64).contains(loops) else { throw BenchFailure("between 1 and 64 loops are possible") }
+    }
+
+    /// Who does what.
+    private func checkParts() throws(BenchFailure) {
+        if profile.isPaired, !connections.isMultiple(of: 2) {
+            throw BenchFailure("this profile works in pairs: an even number of connections is needed")
+        }
+        if let active {
+            guard profile == .pairs, active.isMultiple(of: 2), (2...connections).contains(active) else {
+                throw BenchFailure("an even number of a pairs profile's connections can be active")
+            }
+        }
+        if profile.isFanOut, senders < 1 || senders + slow >= connections {
+            throw BenchFailure("at least one sender is needed, and somebody who listens")
+        }
+        if let members, profile.hasGroup, !(connections...Limits.groupMembers).contains(members) {
+            throw BenchFailure("a group has at least the connections as members, and \(Limits.groupMembers) at most")
+        }
+        guard profile == .slow ? slow >= 1 : slow == 0 else {
+            throw BenchFailure("slow readers are for the slow profile, which needs at least one")
+        }
+        if profile == .rest, window != 1 {
+            throw BenchFailure("a connection of the API has one request under way: the window must be 1")
+        }
     }
 }
 

@@ -4,7 +4,9 @@ extension BenchReport {
     /// For people.
     package var table: String {
         var lines = ["\(profile.rawValue): \(connections) connections, \(load), \(Self.decimal(seconds)) s"]
-        if sent > 0 || delivered > 0 {
+        if profile == .echo {
+            lines.append(row("pings", "\(sent) sent, \(delivered) came back, \(Int(deliveredPerSecond)) per second"))
+        } else if sent > 0 || delivered > 0 {
             lines.append(row("messages", "\(sent) sent, \(acknowledged) acknowledged, \(delivered) delivered"))
             lines.append(
                 row("per second", "\(Int(acknowledgedPerSecond)) acknowledged, \(Int(deliveredPerSecond)) delivered"))
@@ -12,14 +14,14 @@ extension BenchReport {
         if let deliveredRatio, profile != .storm {
             lines.append(row("of offered", "\(Self.decimal(deliveredRatio * 100)) % delivered"))
         }
-        if let secondsUntilBack { lines.append(row("all back", "\(Self.decimal(secondsUntilBack)) s")) }
-        if !latencies.isEmpty {
+        if let secondsUntilBack {
+            lines.append(row(profile == .slow ? "all caught up" : "all back", "\(Self.decimal(secondsUntilBack)) s"))
+        }
+        if !latencies.isEmpty || !parts.isEmpty {
             lines.append(row("latency in ms", ["p50", "p90", "p99", "p99.9", "max"].map(Self.cell).joined()))
         }
-        for (name, latency) in latencies {
-            let values = [latency.p50, latency.p90, latency.p99, latency.p999, latency.max]
-            lines.append(row("  " + name, values.map { Self.cell(Self.decimal(Double($0) / 1000)) }.joined()))
-        }
+        for (name, latency) in latencies { lines.append(row("  " + name, Self.cells(latency))) }
+        for part in parts { lines += table(of: part) }
         if let serverCPU { lines.append(row("server CPU", cpu(serverCPU))) }
         if let generatorCPU { lines.append(row("generator CPU", "\(Self.decimal(generatorCPU)) s")) }
         if let memory {
@@ -30,6 +32,13 @@ extension BenchReport {
                 ))
         }
         if profile != .idle { lines.append(row("integrity", integrityText)) }
+        for delivery in slowest {
+            lines.append(
+                row(
+                    "slow delivery",
+                    "\(Self.decimal(Double(delivery.microseconds) / 1000)) ms at \(Self.decimal(delivery.offset)) s "
+                        + "(\(delivery.time)), from \(delivery.sender) to \(delivery.receiver)"))
+        }
         if connectRetries > 0 { lines.append(row("connecting", "\(connectRetries) tries failed")) }
         for (code, count) in refusals.sorted(by: { $0.key < $1.key }) {
             lines.append(row("refused", "\(count) with \(code)"))
@@ -37,6 +46,8 @@ extension BenchReport {
         for (code, count) in closeCodes.sorted(by: { $0.key < $1.key }) {
             lines.append(row("closed", "\(count) with \(code)"))
         }
+        let silent = disconnects - closeCodes.values.reduce(0, +)
+        if silent > 0 { lines.append(row("closed", "\(silent) without a code")) }
         for warning in warnings { lines.append("warning: \(warning)") }
         return lines.joined(separator: "\n")
     }
@@ -45,12 +56,33 @@ extension BenchReport {
         switch profile {
         case .idle: "silent"
         case .storm: "burst of \(window)"
-        case .pairs, .room: rate > 0 ? "\(Self.decimal(rate)) messages/s" : "window \(window)"
+        case .pairs, .room, .group, .slow, .rest, .echo:
+            rate > 0 ? "\(Self.decimal(rate)) messages/s" : "window \(window)"
         }
+    }
+
+    private func table(of part: Part) -> [String] {
+        var facts = "\(Self.decimal(part.seconds)) s, \(part.delivered) delivered"
+        if let cpu = part.serverCPU, part.delivered > 0 {
+            facts += ", \(Self.decimal(cpu / Double(part.delivered) * 1_000_000)) s CPU per million"
+        }
+        if let resident = part.resident { facts += ", \(resident / 1024) KB" }
+        var lines = [row("  " + part.name, facts)]
+        if let latency = part.deliveries { lines.append(row("    delivered", Self.cells(latency))) }
+        if let latency = part.lastReceivers { lines.append(row("    last receiver", Self.cells(latency))) }
+        return lines
+    }
+
+    private static func cells(_ latency: LatencySummary) -> String {
+        [latency.p50, latency.p90, latency.p99, latency.p999, latency.max]
+            .map { cell(decimal(Double($0) / 1000)) }.joined()
     }
 
     private func cpu(_ seconds: Double) -> String {
         var text = "\(Self.decimal(seconds)) s"
+        if profile == .echo {
+            return cpuPerMillionDeliveries.map { "\(text), \(Self.decimal($0)) s per million round trips" } ?? text
+        }
         if let cpuPerMillionMessages { text += ", \(Self.decimal(cpuPerMillionMessages)) s per million messages" }
         if let cpuPerMillionDeliveries { text += ", \(Self.decimal(cpuPerMillionDeliveries)) s per million deliveries" }
         return text
@@ -110,6 +142,8 @@ extension BenchReport {
             object.optional("serverBytesAfter", memory?.after)
             object.optional("serverBytesPerSession", memory?.bytesPerSession)
             object.optional("secondsUntilBack", secondsUntilBack.map(Number.init))
+            if !parts.isEmpty { object.field("parts", parts) }
+            if !slowest.isEmpty { object.field("slowest", slowest) }
             object.field("connectRetries", connectRetries)
             object.field("disconnects", disconnects)
             object.field("refusals", Counts(refusals))
@@ -121,7 +155,7 @@ extension BenchReport {
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    private struct Number: JSONEncodable {
+    fileprivate struct Number: JSONEncodable {
         static let schema = Schema.number
         let value: Double
         init(_ value: Double) { self.value = value }
@@ -152,6 +186,33 @@ extension LatencySummary: JSONOutput {
         for (name, value) in [("p50", p50), ("p90", p90), ("p99", p99), ("p99.9", p999), ("max", max)] {
             object.field(name, Int(value))
         }
+    }
+}
+
+extension BenchReport.Part: JSONOutput {
+    package static let example = BenchReport.Part(
+        name: "", seconds: 0, delivered: 0, serverCPU: nil, resident: nil, deliveries: nil, lastReceivers: nil)
+
+    package func write(to object: inout JSONObject) {
+        object.field("name", name)
+        object.field("seconds", BenchReport.Number(seconds))
+        object.field("delivered", delivered)
+        object.optional("serverCPUSeconds", serverCPU.map(BenchReport.Number.init))
+        object.optional("serverBytes", resident)
+        object.optional("deliveredMicroseconds", deliveries)
+        object.optional("lastReceiverMicroseconds", lastReceivers)
+    }
+}
+
+extension BenchReport.SlowDelivery: JSONOutput {
+    package static let example = BenchReport.SlowDelivery(offset: 0, time: 0, microseconds: 0, sender: 0, receiver: 1)
+
+    package func write(to object: inout JSONObject) {
+        object.field("offsetSeconds", BenchReport.Number(offset))
+        object.field("time", time)
+        object.field("microseconds", Int(microseconds))
+        object.field("sender", sender)
+        object.field("receiver", receiver)
     }
 }
 

@@ -22,7 +22,11 @@ package struct BenchReport: Sendable {
     package var serverCPU: Double?
     package var generatorCPU: Double?
     package var memory: Memory?
-    /// Of a storm: until the last session was back.
+    /// Of a run in parts: each part's figures.
+    package var parts: [Part] = []
+    /// When the slowest deliveries were, where that was asked for; slowest first.
+    package var slowest: [SlowDelivery] = []
+    /// Of a storm: until the last session was back. Of slow readers: until they had what they missed.
     package var secondsUntilBack: Double?
     package var connectRetries = 0
     package var disconnects = 0
@@ -63,6 +67,28 @@ package struct BenchReport: Sendable {
         }
     }
 
+    /// A part of a run, with the latencies of those who read all the time.
+    package struct Part: Sendable {
+        package let name: String
+        package let seconds: Double
+        package let delivered: Int
+        package let serverCPU: Double?
+        /// The server's resident memory at its end, in bytes.
+        package let resident: Int?
+        package let deliveries: LatencySummary?
+        package let lastReceivers: LatencySummary?
+    }
+
+    package struct SlowDelivery: Sendable, Equatable {
+        /// Seconds from the beginning of what is measured to when the message should have gone out.
+        package let offset: Double
+        /// The same in milliseconds since 1970, to find it in a log or among metrics.
+        package let time: Int64
+        package let microseconds: UInt64
+        package let sender: Int
+        package let receiver: Int
+    }
+
     package init(_ options: BenchOptions, seconds: Double) {
         profile = options.profile
         connections = options.connections
@@ -98,6 +124,6 @@ package struct BenchReport: Sendable {
         }
         if integrity.unanswered > 0, profile != .storm { warnings.append("some sends were never answered") }
         if integrity.refused > 0 { warnings.append("the server refused sends; is it started without rate limits?") }
-        if disconnects > 0 { warnings.append("the server closed connections") }
+        if disconnects > 0, profile != .slow { warnings.append("the server closed connections") }
     }
 }

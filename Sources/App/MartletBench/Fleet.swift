@@ -13,11 +13,14 @@ struct Fleet: Sendable {
     let plan: LoadPlan
     let loops: [LoadLoop]
 
-    init(_ options: BenchOptions, _ group: MultiThreadedEventLoopGroup) async throws {
+    /// `conversation`: the group that was made for the run.
+    init(
+        _ options: BenchOptions, _ group: MultiThreadedEventLoopGroup, in conversation: ConversationID? = nil
+    ) async throws {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
         let now = Instant(milliseconds: Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000)
-        let plan = LoadPlan(options, run: .random(in: .min ... .max), timeOfDay: now)
+        let plan = LoadPlan(options, run: .random(in: .min ... .max), timeOfDay: now, group: conversation)
         self.plan = plan
         var loops: [LoadLoop] = []
         for index in 0..<options.loops {
@@ -105,16 +108,31 @@ struct Fleet: Sendable {
         report.integrity = try await integrity(counts)
         var lateness = LatencyRecorder()
         for (name, recorder) in [
-            ("acknowledged", \LoadLoop.acknowledgements), ("delivered", \.deliveries), ("signed in", \.signIns),
+            ("acknowledged", \LoadLoop.acknowledgements),
+            (report.profile == .echo ? "round trip" : "delivered", \.deliveries),
+            ("last receiver", \.lastReceivers),
+            (report.profile == .storm ? "back" : "signed in", \.signIns),
         ] as [(String, KeyPath<LoadLoop, LatencyRecorder> & Sendable)] {
             var sum = LatencyRecorder()
             for part in try await map({ $0[keyPath: recorder] }) { sum.add(part) }
-            let isBack = report.profile == .storm && name == "signed in"
-            if let summary = sum.summary { report.latencies.append((isBack ? "back" : name, summary)) }
+            if let summary = sum.summary { report.latencies.append((name, summary)) }
         }
         for part in try await map(\.lateness) { lateness.add(part) }
+        try await traceSlowest(&report)
         try await each { $0.end() }
         report.judge(loops: loops.count, lateness: lateness.summary)
+    }
+
+    private func traceSlowest(_ report: inout BenchReport) async throws {
+        var slowest = SlowestDeliveries()
+        for part in try await map(\.slowest) { slowest.add(part) }
+        let begin = try await map(\.recordsFrom).compactMap { $0 }.min() ?? 0
+        report.slowest = slowest.slowest.map { delivery in
+            BenchReport.SlowDelivery(
+                offset: delivery.due > begin ? Double(delivery.due - begin) / 1e9 : 0,
+                time: Int64(plan.epoch + delivery.due / 1_000_000), microseconds: delivery.nanoseconds / 1000,
+                sender: delivery.sender, receiver: delivery.receiver)
+        }
     }
 
     private func integrity(_ counts: LoadCounts) async throws -> BenchReport.Integrity {

@@ -82,7 +82,8 @@ final class LoadHandler: ChannelInboundHandler {
                 bytes.clear()
                 context.close(promise: nil)
                 return
-            case .binary, .pong: break
+            case .pong(let payload): loop.echoed(payload, self, now)
+            case .binary: break
             }
         }
     }
@@ -105,6 +106,11 @@ final class LoadHandler: ChannelInboundHandler {
         isWaiting = false
         guard let context else { return }
         context.writeAndFlush(wrapOutboundOut(outgoing), promise: nil)
+    }
+
+    /// Leaves what comes in to the socket's buffers, or takes it again.
+    func setReading(_ isReading: Bool) {
+        context?.channel.setOption(.autoRead, value: isReading).whenFailure { _ in }
     }
 
     /// Ends the connection without a word, as a cut cable would.

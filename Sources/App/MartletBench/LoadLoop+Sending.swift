@@ -50,11 +50,25 @@ extension LoadLoop {
     }
 
     func send(_ session: LoadSession, due: UInt64) {
-        guard let handler = session.handler, session.template != nil else { return }
+        if let rest = session.rest { return send(session, rest, due: due) }
+        guard let handler = session.handler else { return }
+        if session.ping != nil { return ping(session, handler, due: due) }
         let counter = session.sends.send()
         session.template?.fill(counter: counter, time: due, milliseconds: plan.epoch + due / 1_000_000)
         if let bytes = session.template?.bytes { handler.write(bytes) }
         counts.sent += 1
+        if plan.options.profile.isFanOut { session.underWayDue.add(due) }
+    }
+
+    /// A ping is acknowledged by its pong alone; that it is counted as acknowledged from the start makes one that never
+    /// comes back a loss.
+    private func ping(_ session: LoadSession, _ handler: LoadHandler, due: UInt64) {
+        let counter = session.sends.send()
+        _ = session.sends.acknowledge(counter)
+        session.ping?.fill(counter: counter, time: due)
+        if let bytes = session.ping?.bytes { handler.write(bytes, as: .ping) }
+        counts.sent += 1
+        counts.acknowledged += 1
     }
 
     /// The storm's messages: a window of each, all at once.
@@ -63,6 +77,14 @@ extension LoadLoop {
             for _ in 0..<plan.options.window { send(session, due: now) }
         }
         flush()
+    }
+
+    func refused(_ counter: UInt32, of session: LoadSession, _ code: Int) {
+        session.sends.refuse()
+        counts.refused += 1
+        counts.refusals[code, default: 0] += 1
+        nobodyGets(counter, of: session)
+        rest(session)
     }
 
     /// After a refusal, so that a closed loop does not spin on refusals.
@@ -78,28 +100,34 @@ extension LoadLoop {
     // MARK: Who has what
 
     /// Some more messages of `sender` have reached all of this loop: tells the sender's loop.
-    func reachedEverybody(sender: Int, _ count: Int) {
+    func reachedEverybody(sender: Int, _ count: Int, _ now: UInt64) {
         let owner = all[plan.loop(of: sender)]
         let index = index
-        if owner === self { return progressed(sender, of: index, count) }
+        if owner === self { return progressed(sender, of: index, count, now) }
         owner.eventLoop.execute {
-            owner.progressed(sender, of: index, count)
+            owner.progressed(sender, of: index, count, now)
             owner.flush()
         }
     }
 
-    private func progressed(_ sender: Int, of loop: Int, _ count: Int) {
+    private func progressed(_ sender: Int, of loop: Int, _ count: Int, _ now: UInt64) {
         guard let session = senders.first(where: { $0.number == sender }) else { return }
+        let before = session.reachedEverywhere
         session.reached[loop] += UInt32(count)
+        // The loop that says so last is the one with the last receiver.
+        for due in session.underWayDue.take(session.reachedEverywhere - before) {
+            if let recordsFrom, due >= recordsFrom, now > due { lastReceivers.record(nanoseconds: now - due) }
+        }
         pump(session)
     }
 
     /// A refused message leaves a hole that nobody shall wait for.
     func nobodyGets(_ counter: UInt32, of session: LoadSession) {
-        guard plan.options.profile == .room else {
+        guard plan.options.profile.isFanOut else {
             session.reached[0] += 1
             return
         }
+        session.underWayDue.drop(counter)
         for loop in all {
             let sender = session.number
             if loop === self {

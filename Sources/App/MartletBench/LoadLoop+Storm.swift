@@ -5,7 +5,9 @@ import MartletWire
 extension LoadLoop {
     func sync(_ session: LoadSession) {
         var cursors: [(conversation: ConversationID, seq: Int64)] = []
-        if resumes, let conversation = session.conversation { cursors = [(conversation, session.followed.cursor)] }
+        if session.resumes, let conversation = session.conversation {
+            cursors = [(conversation, session.followed.cursor)]
+        }
         session.asked = session.followed
         session.handler?.write(NativeRequest.sync(seq: "sync", cursors: cursors))
     }
@@ -16,7 +18,7 @@ extension LoadLoop {
         let own = session.conversation?.text
         let state = answer?["conversations"]?.array?.first { $0["conversationId"]?.string == own }
         guard let state else { return becameReady(session, now) }
-        guard resumes else {
+        guard session.resumes else {
             session.followed = FollowedConversation(cursor: state["lastSeq"]?.integer ?? 0)
             return becameReady(session, now)
         }

@@ -23,8 +23,11 @@ final class LoadLoop: @unchecked Sendable {
     var acknowledgements = LatencyRecorder()
     var deliveries = LatencyRecorder()
     var signIns = LatencyRecorder()
+    /// Until the last receiver had a message, those apart that may be slow.
+    var lastReceivers = LatencyRecorder()
     /// How late the generator itself was.
     var lateness = LatencyRecorder()
+    var slowest = SlowestDeliveries()
     /// What ends the run at once.
     private(set) var failure: String?
 
@@ -36,8 +39,8 @@ final class LoadLoop: @unchecked Sendable {
     private var toConnect: [LoadSession] = []
     var connecting = 0
     var connectLimit = 64
-    /// Sends the cursors at sign-in; set once sessions come back.
-    var resumes = false
+    /// While false, those who may be slow neither read nor come back.
+    var slowOnesRead = true
 
     // Sending.
     var ready = 0
@@ -45,8 +48,8 @@ final class LoadLoop: @unchecked Sendable {
     var turn = 0
     private(set) var senders: [LoadSession] = []
     /// In a room: by sender, who of this loop has what.
-    private(set) var fanOut: [FanOutCount] = []
-    private var finder = MarkFinder()
+    var fanOut: [FanOutCount] = []
+    var finder = MarkFinder()
     private var flushing: [LoadHandler] = []
     private var beat = 0
     private var heartbeats: RepeatedTask?
@@ -60,31 +63,46 @@ final class LoadLoop: @unchecked Sendable {
             sessions.append(LoadSession(number: number, token: options.tokens[number]))
         }
         for place in sessions.indices { prepare(sessions[place], at: place) }
-        senders = sessions.filter { $0.template != nil }
-        if options.profile == .room {
-            fanOut = (0..<options.senders).map { sender in
-                FanOutCount(receivers: sessions.count { $0.number != sender })
-            }
+        senders = sessions.filter { $0.template != nil || $0.ping != nil }
+        if options.profile.isFanOut {
+            fanOut = (0..<options.senders).map { FanOutCount(receivers: plan.receivers(of: $0, on: index)) }
         }
     }
 
     private func prepare(_ session: LoadSession, at place: Int) {
         let options = plan.options
         session.deliveries = Array(repeating: DeliveryLedger(), count: plan.sendersHeard())
-        guard session.number < plan.senders else { return }
-        switch options.profile {
-        case .idle: return
-        case .pairs, .storm:
+        session.isSlow = plan.isSlow(session.number)
+        session.followsLog = plan.followsLog(session.number)
+        session.conversation = plan.conversation
+        let own = UserID(session.token.user)
+        var other: UserID?
+        if options.profile.isPaired {
             // Pairs stand side by side, on one loop.
             session.partner = sessions[place ^ 1]
-            guard let other = UserID(options.tokens[session.number ^ 1].user) else { return }
+            other = UserID(options.tokens[session.number ^ 1].user)
+            if let own, let other { session.conversation = .between(own, other) }
+        }
+        guard plan.isSender(session.number) else { return }
+        switch options.profile {
+        case .idle: return
+        case .echo: session.ping = Ping(run: plan.run, sender: session.number, size: options.size)
+        case .pairs, .storm:
+            guard let other else { return }
             session.template = SendTemplate(
                 run: plan.run, sender: session.number, to: .user(other), size: options.size)
-        case .room:
-            session.reached = Array(repeating: 0, count: options.loops)
-            guard let room = LoadPlan.room else { return }
+        case .rest:
+            guard let other else { return }
+            session.rest = RestSender()
             session.template = SendTemplate(
-                run: plan.run, sender: session.number, to: .conversation(room), size: options.size)
+                run: plan.run, sender: session.number, to: other, size: options.size,
+                host: options.address.authority, token: session.token.token)
+        case .room, .group, .slow:
+            // A loop without receivers has nothing to wait for.
+            session.reached = (0..<options.loops).map { plan.receivers(of: session.number, on: $0) > 0 ? 0 : .max }
+            guard let conversation = plan.conversation else { return }
+            session.template = SendTemplate(
+                run: plan.run, sender: session.number, to: .conversation(conversation), size: options.size)
         }
     }
 
@@ -110,17 +128,23 @@ final class LoadLoop: @unchecked Sendable {
         while connecting < connectLimit, failure == nil, let session = toConnect.popLast() {
             connecting += 1
             // Those who come back count from the cut.
-            if !resumes { session.began = now }
+            if !session.resumes { session.began = now }
             connect(session)
         }
     }
 
-    private func connect(_ session: LoadSession) {
+    func connect(_ session: LoadSession) {
+        if let rest = session.rest { return connect(session, rest) }
         let handler = LoadHandler(session, self)
         session.handler = handler
         let bound = NIOLoopBound(handler, eventLoop: eventLoop)
         let address = plan.options.address
-        ClientBootstrap(group: eventLoop)
+        var bootstrap = ClientBootstrap(group: eventLoop)
+        if session.isSlow {
+            // What does not fit here has to wait with the server.
+            bootstrap = bootstrap.channelOption(.socketOption(.so_rcvbuf), value: 16 * 1024)
+        }
+        bootstrap
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .connectTimeout(.seconds(30))
             .channelInitializer { channel in
@@ -136,7 +160,7 @@ final class LoadLoop: @unchecked Sendable {
             .whenFailure { _ in self.retry(session) }
     }
 
-    private func retry(_ session: LoadSession, after delay: Int64 = .random(in: 100...400)) {
+    func retry(_ session: LoadSession, after delay: Int64 = .random(in: 100...400)) {
         session.handler = nil
         counts.connectRetries += 1
         eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(delay)) {
@@ -147,7 +171,7 @@ final class LoadLoop: @unchecked Sendable {
     func upgraded(_ handler: LoadHandler) {
         handler.write(
             NativeRequest.login(
-                seq: "login", token: handler.session.token.token, resume: plan.options.profile == .storm))
+                seq: "login", token: handler.session.token.token, resume: handler.session.followsLog))
     }
 
     func disconnected(_ handler: LoadHandler) {
@@ -158,9 +182,10 @@ final class LoadLoop: @unchecked Sendable {
         switch session.phase {
         case .away: retry(session)
         case .ready:
-            session.phase = .ended
             ready -= 1
             counts.disconnects += 1
+            session.phase = .ended
+            if session.isSlow { comeBack(session) }
         case .ended: break
         }
     }
@@ -170,7 +195,7 @@ final class LoadLoop: @unchecked Sendable {
         session.phase = .ready
         ready += 1
         connecting -= 1
-        signIns.record(nanoseconds: now - session.began)
+        if session.rest == nil { signIns.record(nanoseconds: now - session.began) }
         connectMore()
     }
 
@@ -182,6 +207,7 @@ final class LoadLoop: @unchecked Sendable {
             let handler = session.handler
             session.handler = nil
             session.phase = .away
+            session.resumes = true
             session.began = now
             ready -= 1
             handler?.cut()
@@ -194,102 +220,8 @@ final class LoadLoop: @unchecked Sendable {
         for session in sessions {
             session.phase = .ended
             session.handler?.cut()
+            session.rest?.handler?.cut()
         }
-    }
-
-    // MARK: What comes in
-
-    func received(_ payload: ByteBuffer, _ handler: LoadHandler, _ now: UInt64) throws {
-        let session = handler.session
-        guard session.handler === handler else { return }
-        let bytes = payload.readableBytesUInt8Span
-        if ServerReply.isPlainMessage(bytes), plan.options.profile != .storm {
-            if let mark = finder.find(bytes) { deliver(mark, to: session, now) }
-            return
-        }
-        let reply = try ServerReply(bytes)
-        switch reply.command {
-        case .send: answered(reply, bytes, session, now)
-        case .message:
-            if let seq = reply.integer("seq", bytes) { session.followed.note(seq) }
-            if let mark = finder.find(bytes) { deliver(mark, to: session, now) }
-        case .login: signedIn(reply, bytes, session, now)
-        case .enter where reply.code == 200: becameReady(session, now)
-        case .enter: fail("the room was refused with \(reply.code)")
-        case .sync: try caughtUp(Array(payload.readableBytesView), reply, session, now)
-        case .heartbeat, .other: break
-        }
-    }
-
-    private func signedIn(_ reply: ServerReply, _ bytes: Span<UInt8>, _ session: LoadSession, _ now: UInt64) {
-        guard reply.code == 200 else {
-            guard reply.code == 429 || reply.code == 503 else {
-                return fail("signing in as user \(session.token.user) was refused with \(reply.code)")
-            }
-            session.handler?.cut()
-            session.handler = nil
-            return retry(session, after: min(reply.integer("retryAfterMs", bytes) ?? 500, 5000))
-        }
-        switch plan.options.profile {
-        case .idle, .pairs: becameReady(session, now)
-        case .room:
-            guard let room = LoadPlan.room else { return }
-            session.handler?.write(NativeRequest.command("enter", .enter) { $0.field("conversationId", room) })
-        case .storm: sync(session)
-        }
-    }
-
-    private func answered(_ reply: ServerReply, _ bytes: Span<UInt8>, _ session: LoadSession, _ now: UInt64) {
-        guard let range = reply.number, let number = SendTemplate.number(bytes, range) else { return }
-        if reply.code == 200 {
-            guard session.sends.acknowledge(number.counter) else {
-                counts.strayAnswers += 1
-                return
-            }
-            counts.acknowledged += 1
-            if let recordsFrom, number.time >= recordsFrom, now > number.time {
-                acknowledgements.record(nanoseconds: now - number.time)
-            }
-            if plan.options.profile == .storm, let seq = reply.integer("seq", bytes) { session.followed.note(seq) }
-        } else {
-            session.sends.refuse()
-            counts.refused += 1
-            counts.refusals[reply.code, default: 0] += 1
-            nobodyGets(number.counter, of: session)
-            rest(session)
-        }
-        pump(session)
-    }
-
-    private func deliver(_ mark: Mark, to session: LoadSession, _ now: UInt64) {
-        guard mark.run == plan.run else { return }
-        guard let place = plan.place(of: mark.sender, heardBy: session.number) else {
-            counts.misdelivered += 1
-            return
-        }
-        session.deliveries[place].receive(mark.counter)
-        counts.delivered += 1
-        if let recordsFrom, mark.time >= recordsFrom, now > mark.time {
-            deliveries.record(nanoseconds: now - mark.time)
-        }
-        if let partner = session.partner {
-            partner.reached[0] += 1
-            pump(partner)
-        } else if plan.options.profile == .room {
-            let done = fanOut[place].receive(mark.counter)
-            if done > 0 { reachedEverybody(sender: mark.sender, done) }
-        }
-    }
-
-    /// As if all of this loop had a message of `sender`.
-    func skip(_ counter: UInt32, of sender: Int) {
-        let done = fanOut[sender].skip(counter)
-        if done > 0 { reachedEverybody(sender: sender, done) }
-    }
-
-    func deliverFromSync(_ mark: Mark, to session: LoadSession, _ now: UInt64) {
-        guard mark.sender != session.number else { return }
-        deliver(mark, to: session, now)
     }
 
     // MARK: Sending

@@ -7,28 +7,47 @@ struct LoadPlan: Sendable {
     let run: UInt32
     /// The time of day at the monotonic clock's zero, in milliseconds.
     let epoch: UInt64
+    /// The room or group that everybody is in; nil where there is none.
+    let conversation: ConversationID?
 
-    init(_ options: BenchOptions, run: UInt32, timeOfDay: Instant) {
+    /// `group`: the one that was made for this run.
+    init(_ options: BenchOptions, run: UInt32, timeOfDay: Instant, group: ConversationID? = nil) {
         self.options = options
         self.run = run
         epoch = UInt64(timeOfDay.milliseconds) - NIODeadline.now().uptimeNanoseconds / 1_000_000
+        conversation = options.profile == .room ? AppID(1).map { .room($0, "bench") } : group
     }
 
-    static let room: ConversationID? = AppID(1).map { .room($0, "bench") }
+    var isOpenLoop: Bool { options.rate > 0 && options.profile != .idle && options.profile != .storm }
 
-    var isOpenLoop: Bool { options.rate > 0 && (options.profile == .pairs || options.profile == .room) }
-
-    /// Users who write.
+    /// How many sessions write.
     var senders: Int {
         switch options.profile {
         case .idle: 0
-        case .pairs, .storm: options.connections
-        case .room: options.senders
+        case .echo, .storm: options.connections
+        case .pairs: options.active ?? options.connections
+        case .rest: options.connections / 2
+        case .room, .group, .slow: options.senders
         }
     }
 
+    func isSender(_ session: Int) -> Bool {
+        options.profile == .rest ? session.isMultiple(of: 2) : session < senders
+    }
+
+    /// Whether a session stops reading for a while.
+    func isSlow(_ session: Int) -> Bool { session >= options.connections - options.slow }
+
+    /// Whether a session comes back with a cursor when its connection ends, and so has to know where it is.
+    func followsLog(_ session: Int) -> Bool { options.profile == .storm || isSlow(session) }
+
     /// Who gets each message.
-    var receiversPerMessage: Int { options.profile == .room ? options.connections - 1 : 1 }
+    var receiversPerMessage: Int { options.profile.isFanOut ? options.connections - 1 : 1 }
+
+    /// Receivers of a sender's messages on one loop, without those who may be slow: nobody waits for them.
+    func receivers(of sender: Int, on loop: Int) -> Int {
+        (0..<options.connections).count { self.loop(of: $0) == loop && $0 != sender && !isSlow($0) }
+    }
 
     /// Pairs share a loop.
     func loop(of session: Int) -> Int { (session / 2) % options.loops }
@@ -37,8 +56,9 @@ struct LoadPlan: Sendable {
     func place(of sender: Int, heardBy session: Int) -> Int? {
         switch options.profile {
         case .idle: nil
-        case .pairs, .storm: sender == session ^ 1 ? 0 : nil
-        case .room: sender < options.senders && sender != session ? sender : nil
+        case .echo: sender == session ? 0 : nil
+        case .pairs, .rest, .storm: sender == session ^ 1 && isSender(sender) ? 0 : nil
+        case .room, .group, .slow: sender < options.senders && sender != session ? sender : nil
         }
     }
 
@@ -46,8 +66,8 @@ struct LoadPlan: Sendable {
     func sendersHeard() -> Int {
         switch options.profile {
         case .idle: 0
-        case .pairs, .storm: 1
-        case .room: options.senders
+        case .echo, .pairs, .rest, .storm: 1
+        case .room, .group, .slow: options.senders
         }
     }
 
@@ -55,8 +75,9 @@ struct LoadPlan: Sendable {
     func heard(by session: Int) -> [(place: Int, sender: Int)] {
         switch options.profile {
         case .idle: []
-        case .pairs, .storm: [(0, session ^ 1)]
-        case .room: (0..<options.senders).filter { $0 != session }.map { ($0, $0) }
+        case .echo: [(0, session)]
+        case .pairs, .rest, .storm: isSender(session ^ 1) ? [(0, session ^ 1)] : []
+        case .room, .group, .slow: (0..<options.senders).filter { $0 != session }.map { ($0, $0) }
         }
     }
 }
@@ -67,11 +88,14 @@ struct LoadCounts: Sendable {
     var acknowledged = 0
     var refused = 0
     var delivered = 0
+    /// Of those, to sessions that stop reading for a while.
+    var deliveredToSlow = 0
     /// Messages of this run that came to somebody whom they were not for.
     var misdelivered = 0
     /// Answers to what was never sent, or that were given before.
     var strayAnswers = 0
     var connectRetries = 0
+    /// Connections that the server ended.
     var disconnects = 0
     /// Conversations whose history the server said was trimmed.
     var resets = 0
@@ -84,6 +108,7 @@ struct LoadCounts: Sendable {
         sum.acknowledged += right.acknowledged
         sum.refused += right.refused
         sum.delivered += right.delivered
+        sum.deliveredToSlow += right.deliveredToSlow
         sum.misdelivered += right.misdelivered
         sum.strayAnswers += right.strayAnswers
         sum.connectRetries += right.connectRetries

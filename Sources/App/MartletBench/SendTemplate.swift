@@ -9,7 +9,9 @@ package struct SendTemplate: Sendable {
     private static let clientIdLength = 36
 
     package private(set) var bytes: [UInt8]
-    private let number, clientId, mark: Int
+    private let clientId, mark: Int
+    /// Nil over REST, where answers come in the order of the requests.
+    private let number: Int?
 
     package enum Target: Sendable {
         case user(UserID)
@@ -20,10 +22,7 @@ package struct SendTemplate: Sendable {
     package init(run: UInt32, sender: Int, to target: Target, size: Int) {
         let number = String(repeating: "n", count: Self.numberLength)
         let clientId = Self.clientId(sender: sender)
-        let text =
-            Mark(run: run, sender: sender, counter: 0, time: 0).bytes
-            + Array(repeating: UInt8(ascii: "x"), count: max(0, size - Mark.length))
-        let content = JSONWriter.object { $0.field("text", String(decoding: text, as: UTF8.self)) }
+        let content = Self.content(run: run, sender: sender, size: size)
         switch target {
         case .user(let user):
             bytes = NativeRequest.send(seq: number, to: user, clientId: clientId, content: content)
@@ -33,6 +32,24 @@ package struct SendTemplate: Sendable {
         self.number = Self.offset(of: Array(number.utf8), in: bytes)
         self.clientId = Self.offset(of: Array(clientId.utf8), in: bytes)
         mark = Self.offset(of: Mark.beginning(run: run), in: bytes)
+    }
+
+    /// A send through the API, as the whole request.
+    init(run: UInt32, sender: Int, to user: UserID, size: Int, host: String, token: String) {
+        let clientId = Self.clientId(sender: sender)
+        bytes = RestRequest.send(
+            to: user.value, host: host, token: token, clientId: clientId,
+            content: Self.content(run: run, sender: sender, size: size))
+        number = nil
+        self.clientId = Self.offset(of: Array(clientId.utf8), in: bytes)
+        mark = Self.offset(of: Mark.beginning(run: run), in: bytes)
+    }
+
+    private static func content(run: UInt32, sender: Int, size: Int) -> [UInt8] {
+        let text =
+            Mark(run: run, sender: sender, counter: 0, time: 0).bytes
+            + Array(repeating: UInt8(ascii: "x"), count: max(0, size - Mark.length))
+        return JSONWriter.object { $0.field("text", String(decoding: text, as: UTF8.self)) }
     }
 
     /// A UUIDv7's shape: time first, so that a server's index grows at its right edge; then the sender, then the
@@ -55,8 +72,10 @@ package struct SendTemplate: Sendable {
     ///   - time: when the message should go out, in nanoseconds of the monotonic clock.
     ///   - milliseconds: the time of day, for the client id.
     package mutating func fill(counter: UInt32, time: UInt64, milliseconds: UInt64) {
-        Hexadecimal.write(UInt64(counter), digits: 8, to: &bytes, at: number)
-        Hexadecimal.write(time, digits: 16, to: &bytes, at: number + 8)
+        if let number {
+            Hexadecimal.write(UInt64(counter), digits: 8, to: &bytes, at: number)
+            Hexadecimal.write(time, digits: 16, to: &bytes, at: number + 8)
+        }
         Hexadecimal.write(milliseconds >> 16, digits: 8, to: &bytes, at: clientId)
         Hexadecimal.write(milliseconds & 0xFFFF, digits: 4, to: &bytes, at: clientId + 9)
         Hexadecimal.write(UInt64(counter), digits: 8, to: &bytes, at: clientId + Self.clientIdLength - 8)

@@ -9,14 +9,18 @@ struct BenchCommand: AsyncParsableCommand {
         discussion: """
             Profiles:
               idle   sessions that are signed in and silent: what one costs
+              echo   pings and their pongs: the gateway without a message
               pairs  connections 2i and 2i+1 write to one another
+              rest   connections 2i send through the REST API to sessions 2i+1
               room   --senders write into a room that everybody is in
+              group  --senders write into a group of --members; it is made first, the connections are its members
+              slow   a group again, in which --slow of them stop reading for the middle third of three times --duration
               storm  all sessions are cut at once and come back with their cursors
 
             Ends with 1 where a message was lost, repeated, out of order or delivered to somebody else.
             """)
 
-    @Argument(help: "idle, pairs, room or storm.")
+    @Argument(help: "idle, echo, pairs, rest, room, group, slow or storm.")
     var profile: BenchProfile
 
     @Option(help: "The server. Only loopback addresses are measured.")
@@ -25,7 +29,7 @@ struct BenchCommand: AsyncParsableCommand {
     @Option(help: "A file with a line `<userId> <accessToken>` for each connection.")
     var tokens: String
 
-    @Option(help: "Connections, at most \(BenchOptions.mostConnections); a room's senders are among them.")
+    @Option(help: "Connections, at most \(BenchOptions.mostConnections); a room's or a group's senders are among them.")
     var connections = 100
 
     @Option(
@@ -41,11 +45,23 @@ struct BenchCommand: AsyncParsableCommand {
     @Option(help: "Seconds of traffic before that.")
     var warmup = 2.0
 
-    @Option(help: "Bytes of a message's text.")
+    @Option(help: "Bytes of a message's text, or of a ping.")
     var size = 100
 
-    @Option(help: "Senders in a room.")
+    @Option(help: "Senders in a room or a group.")
     var senders = 1
+
+    @Option(help: "Of pairs: connections that write, the others are silent (default: all).")
+    var active: Int?
+
+    @Option(help: "Members of a group, of whom the connections are online (default: nobody else).")
+    var members: Int?
+
+    @Option(help: "Connections that stop reading for a while (default: 10 for the slow profile).")
+    var slow: Int?
+
+    @Flag(help: "Say when the slowest deliveries were, one for each tenth of a second.")
+    var traceSlowest = false
 
     @Option(help: "Event loops of the generator.")
     var loops = max(1, ProcessInfo.processInfo.activeProcessorCount / 2)
@@ -78,6 +94,10 @@ struct BenchCommand: AsyncParsableCommand {
         options.warmup = .seconds(warmup)
         options.size = size
         options.senders = senders
+        options.active = active
+        options.members = members
+        options.slow = slow ?? (profile == .slow ? 10 : 0)
+        options.tracesSlowest = traceSlowest
         options.loops = loops
         options.server = serverPid
         return options
