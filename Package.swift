@@ -35,6 +35,7 @@ let package = Package(
     platforms: [.macOS(.v15)],
     products: [
         .executable(name: "martlet", targets: ["martlet"]),
+        .executable(name: "martlet-peer-bench", targets: ["PeerBench"]),
         .executable(name: "martlet-hotloops", targets: ["HotLoops"]),
     ],
     dependencies: [
@@ -132,6 +133,15 @@ let package = Package(
             ],
             path: "Sources/App/martlet",
             swiftSettings: settings),
+        // The same load for other servers; nothing that ships depends on it.
+        .executableTarget(
+            name: "PeerBench",
+            dependencies: [
+                "MartletCore", "MartletWire", "MartletBench",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ] + nio,
+            path: "Benchmarks/Peers/PeerBench",
+            swiftSettings: settings),
 
         // The hot path in loops, to count its instructions.
         .executableTarget(
@@ -153,6 +163,9 @@ let package = Package(
                 "MartletCore", "MartletWire", "MartletBench", .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
             ]),
+        tests(
+            "PeerBenchTests",
+            ["MartletCore", "MartletWire", "MartletBench", "PeerBench", .product(name: "NIOCore", package: "swift-nio")]),
         tests("MartletBusTests", ["MartletCore", "MartletBus"]),
         tests(
             "MartletSQLTests",
