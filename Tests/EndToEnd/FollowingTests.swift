@@ -163,6 +163,72 @@ struct FollowingTests {
         #expect(refused.reason == "not_a_member")
     }
 
+    @Test func `Who left a group and comes again gets nothing of between, whatever cursor a sync named meanwhile`()
+        async throws
+    {
+        let (ada, ben) = (try await TestServer.user("ada"), try await TestServer.user("ben"))
+        let group = try await rest.group("swifts", of: [ada, ben])
+        let conversation = "g:\(group)"
+        let sender = try await TestServer.connect(ada)
+        let seen = Seen(conversation)
+        let other = try await WireClient.connect(port: TestServer.current.port) { seen.hear($0) }
+        try await other.login(ben)
+        let before = try await sender.say("before", in: conversation)
+        try await seen.wait(for: before)
+        try await rest.succeed("POST", "/api/group/leave", by: ben, #"{"groupId":\#(group)}"#)
+        _ = try await other.nextPush("notify") { $0["data"]?["type"]?.string == "group_left" }
+        for text in ["among", "our", "selves"] { try await sender.say(text, in: conversation) }
+        // What the client held when it left; the answer passes it over.
+        let answer = try await other.succeed("sync", #"{"cursors":{"\#(conversation)":\#(before)}}"#)
+        let named = answer["conversations"]?.array?.compactMap { $0["conversationId"]?.string } ?? []
+        #expect(!named.contains(conversation))
+        try await rest.succeed("POST", "/api/group/join", by: ben, #"{"groupId":\#(group)}"#)
+        let joined = try await other.nextPush("notify") { $0["data"]?["type"]?.string == "group_joined" }
+        let from = try #require(joined["data"]?["content"]?["fromSeq"]?.integer)
+        let last = try await sender.say("welcome", in: conversation)
+        try await seen.wait(for: last)
+        try await other.settle()
+        // The leaving itself may be heard or not.
+        #expect(seen.all.filter { $0 != before + 1 } == [before, from, last])
+    }
+
+    @Test func `Who leaves a group and comes again before the sync of a resumed session goes on from the new joining`()
+        async throws
+    {
+        let (ada, ben) = (try await TestServer.user("ada"), try await TestServer.user("ben"))
+        let group = try await rest.group("swifts", of: [ada, ben])
+        let conversation = "g:\(group)"
+        let sender = try await TestServer.connect(ada)
+        let before = try await sender.say("before", in: conversation)
+        let seen = Seen(conversation)
+        let other = try await WireClient.connect(port: TestServer.current.port) { seen.hear($0) }
+        try await other.login(ben, resume: true)
+        try await rest.succeed("POST", "/api/group/leave", by: ben, #"{"groupId":\#(group)}"#)
+        for text in ["among", "our", "selves"] { try await sender.say(text, in: conversation) }
+        try await rest.succeed("POST", "/api/group/join", by: ben, #"{"groupId":\#(group)}"#)
+        let welcome = try await sender.say("welcome", in: conversation)
+        let answer = try await other.succeed("sync", #"{"cursors":{"\#(conversation)":\#(before)}}"#)
+        let part = answer["conversations"]?.array?.first { $0["conversationId"]?.string == conversation }
+        #expect(part?["reset"]?.bool == true)
+        let last = try await sender.say("and on", in: conversation)
+        try await seen.wait(for: last)
+        try await other.settle()
+        #expect(seen.all == [welcome - 1, welcome, last])
+    }
+
+    @Test func `Cursors of what is not one's own weigh nothing`() async throws {
+        let (ada, ben) = (try await TestServer.user("ada"), try await TestServer.user("ben"))
+        let (sender, client) = (try await TestServer.connect(ada), try await TestServer.connect(ben))
+        for round in 0..<3 {
+            let names = (0..<2000).map { #""d:\#(1_000_000 + round):\#(2_000_000 + $0)":1"# }
+            let answer = try await client.succeed("sync", #"{"cursors":{\#(names.joined(separator: ","))}}"#)
+            #expect(answer["conversations"]?.array?.isEmpty == true)
+        }
+        let seq = try await sender.say("still there?", in: ada.direct(ben))
+        #expect(try await client.nextPush("msg")["data"]?["seq"]?.integer == seq)
+        try await client.settle()
+    }
+
     @Test func `History is read page by page, in both directions`() async throws {
         let (ada, ben) = (try await TestServer.user("ada"), try await TestServer.user("ben"))
         let client = try await TestServer.connect(ada)

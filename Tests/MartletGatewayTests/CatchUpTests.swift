@@ -162,6 +162,50 @@ private let beta = ConversationID.group(GroupID(unchecked: 2))
         #expect(state.nextRead(page: 10) == .init(conversation: alpha, from: 6, through: 9))
     }
 
+    @Test func whoComesAgainGetsNothingOfBetweenThoughAnOlderAnswerCameLater() {
+        var state = CatchUp()
+        state.hold()
+        state.follow(alpha, from: 3)
+        state.unfollow(alpha)
+        state.release()
+        // The answer was read before the leaving.
+        state.synced(alpha, through: 5, more: false)
+        state.follow(alpha, from: 9)
+        #expect(state.arrived(alpha, 9, isOwn: false) == .hold)
+        #expect(state.nextRead(page: 10) == .init(conversation: alpha, from: 9, through: 18))
+    }
+
+    @Test func followingGoesOnBehindAnAnswerThatKnewOfIt() {
+        var state = CatchUp()
+        state.synced(alpha, through: 12, more: false)
+        state.follow(alpha, from: 9)
+        // What came between the answer and the following is in the log only.
+        #expect(state.nextRead(page: 10) == .init(conversation: alpha, from: 13, through: 22))
+        _ = state.read(alpha, through: 12, isLast: true)
+        #expect(state.arrived(alpha, 13, isOwn: false) == .push)
+    }
+
+    @Test func aReadFromBeforeTheLeavingSaysNothingOfWhatCameAfterTheReturn() {
+        var state = CatchUp()
+        state.follow(alpha, from: 3)
+        _ = state.nextRead(page: 10)
+        state.unfollow(alpha)
+        state.follow(alpha, from: 9)
+        let handover = state.read(alpha, through: 5, isLast: true)
+        #expect((3...5).filter { handover.includes($0) }.isEmpty)
+        #expect(state.nextRead(page: 10) == .init(conversation: alpha, from: 9, through: 18))
+    }
+
+    @Test func anAnswerOfNothingLeavesNothingToKeep() {
+        var state = CatchUp()
+        state.synced(alpha, through: 0, more: false)
+        #expect(state.isDone)
+        state.synced(alpha, through: 0, more: true)
+        #expect(state.arrived(alpha, 1, isOwn: false) == .hold)
+        state.synced(alpha, through: 0, more: false)
+        #expect(state.nextRead(page: 10) == .init(conversation: alpha, from: 1, through: 1))
+    }
+
     @Test func unfollowingForgets() {
         var state = CatchUp()
         state.follow(alpha, from: 3)

@@ -74,16 +74,21 @@ struct CatchUp {
     /// A send of the session was answered, perhaps before the event itself comes by.
     mutating func answered(_ conversation: ConversationID, _ seq: Int64) { entries[conversation]?.own.insert(seq) }
 
-    /// The session follows a conversation from `seq` on.
+    /// The session follows a conversation from `seq` on. Where a sync's answer told of it already, it may be an older one, of before a leaving:
+    /// then nothing of between is for the session. Or a newer one: then it goes on behind it.
     mutating func follow(_ conversation: ConversationID, from seq: Int64) {
-        guard entries[conversation] == nil else { return }
-        entries[conversation] = Entry(next: seq, high: seq - 1, isOpen: true)
+        var entry = entries[conversation] ?? Entry(next: seq, high: seq - 1)
+        entry.next = max(entry.next, seq)
+        entry.isOpen = true
+        entries[conversation] = entry
     }
 
     mutating func unfollow(_ conversation: ConversationID) { entries[conversation] = nil }
 
     /// A sync's answer gave the events up to `through`; `more`: the client asks on before anything is pushed.
     mutating func synced(_ conversation: ConversationID, through: Int64, more: Bool) {
+        // Behind an answer of nothing there is nothing to guard against.
+        guard through > 0 || more || entries[conversation] != nil else { return }
         var entry = entries[conversation] ?? Entry(next: through + 1, high: through)
         // An entry made while the answer was on its way may begin behind it; what lies between was the session's own. Never back: where
         // several syncs are answered out of order, the client has what the furthest of them gave.
@@ -121,9 +126,10 @@ struct CatchUp {
         isReading = false
         guard var entry = entries[conversation], !entry.isPaused else { return .nothing }
         let handover = Handover(from: entry.next, own: entry.own)
+        // One that ended before what is next was begun earlier, and knows nothing of what the log has now.
+        if isLast, through >= entry.next - 1 { entry.isOpen = false }
         entry.next = max(entry.next, through + 1)
         entry.own = entry.own.filter { $0 > through }
-        if isLast { entry.isOpen = false }
         entries[conversation] = entry
         return handover
     }
