@@ -6,11 +6,17 @@ import MartletBench
 // same bodies and the same engine (PeerLoop.swift, PeerConnection.swift); only the codec differs (one file for each
 // protocol, see PeerDialect.swift). Benchmarks/peers.sh starts the servers and calls this.
 
-/// Measures one server on this machine with one load.
 @main
 struct PeerBench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "martlet-peer-bench", abstract: "Measure a server on this machine, whatever it speaks.",
+        commandName: "martlet-peer-bench", abstract: "Measure servers on this machine, whatever they speak.",
+        subcommands: [DriveCommand.self, ServeCommand.self])
+}
+
+/// Measures one server with one load.
+struct DriveCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "drive", abstract: "Measure one server with one load.",
         discussion: """
             Loads:
               pairs  connections 2i and 2i+1 write to one another
@@ -112,6 +118,17 @@ struct PeerBench: AsyncParsableCommand {
         try plan.check()
         return plan
     }
+}
+
+/// Serves the floor that calibrates SwiftNIO on this machine.
+struct ServeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve", abstract: "Answer WebSocket pings, and do nothing else.")
+
+    @Option(help: "The port on 127.0.0.1; 0: a free one.")
+    var port = 0
+
+    func run() async throws { try await EchoServer.serve(port: port) }
 }
 
 extension PeerLoad: ExpressibleByArgument {}

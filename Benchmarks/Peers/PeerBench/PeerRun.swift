@@ -120,7 +120,8 @@ struct PeerRun<Dialect: PeerDialect & ~Copyable>: Sendable {
     private func drain(_ loop: PeerLoop<Dialect>) async throws {
         var seen = -1
         var since = ContinuousClock.now
-        while true {
+        let limit = since + .seconds(30)
+        while ContinuousClock.now < limit {
             let counts = try await on(loop, \.counts)
             if counts.acknowledged == counts.sent, counts.delivered >= counts.sent * plan.receiversPerMessage { break }
             let sum = counts.acknowledged + counts.delivered
