@@ -66,7 +66,10 @@ let package = Package(
             ]),
         ring(
             "Storage", "MartletLog",
-            ["MartletCore", "MartletSQL", logging, .product(name: "GRDBSQLite", package: "GRDB.swift")]),
+            [
+                "MartletCore", "MartletSQL", logging, .product(name: "GRDBSQLite", package: "GRDB.swift"),
+                .product(name: "DequeModule", package: "swift-collections"),
+            ]),
 
         // Cluster: ports between nodes, with their in-process adapters.
         ring("Cluster", "MartletBus", ["MartletCore", logging]),

@@ -51,8 +51,8 @@ struct House {
 
     init(_ change: (inout Accounts.Configuration) -> Void = { _ in }) async throws {
         database = try SQLiteDatabase(.memory)
-        try await Migrator(Migration.all(log: [.sqliteLog])).migrate(database, now: clock.now)
-        log = SQLiteEventLog(database, clock: clock) { _ in }
+        try await Migrator(Migration.all(log: Migration.sqliteLog)).migrate(database, now: clock.now)
+        log = try await SQLiteEventLog(database, clock: clock) { _ in }
         directory = AccountDirectory(database: database, clock: clock)
         tokens = try await AccessTokens(.init(keys: Self.keys), revocations: revocations, clock: clock)
         var configuration = Accounts.Configuration()

@@ -85,8 +85,8 @@ private func openSQLite(
     _ onCommit: @escaping @Sendable ([Event]) -> Void
 ) async throws -> OpenLog {
     let database = try SQLiteDatabase(location)
-    try await Migrator(Migration.all(log: [.sqliteLog])).migrate(database, now: clock.now)
-    let log = SQLiteEventLog(database, clock: clock, window: window, onCommit: onCommit)
+    try await Migrator(Migration.all(log: Migration.sqliteLog)).migrate(database, now: clock.now)
+    let log = try await SQLiteEventLog(database, clock: clock, window: window, onCommit: onCommit)
     return OpenLog(log: log, database: database) { log.close() }
 }
 

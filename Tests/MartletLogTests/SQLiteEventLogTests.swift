@@ -179,9 +179,9 @@ import Testing
     @Test func `Metrics count commits, events, repeats and refusals`() async throws {
         let database = try SQLiteDatabase(.memory)
         let clock = ManualClock()
-        try await Migrator(Migration.all(log: [.sqliteLog])).migrate(database, now: clock.now)
+        try await Migrator(Migration.all(log: Migration.sqliteLog)).migrate(database, now: clock.now)
         let metrics = LogMetrics()
-        let log = SQLiteEventLog(database, clock: clock, metrics: metrics) { _ in }
+        let log = try await SQLiteEventLog(database, clock: clock, metrics: metrics) { _ in }
         defer { log.close() }
         _ = try await log.append(message("one", id: "k"))
         _ = try await log.append(message("one", id: "k"))

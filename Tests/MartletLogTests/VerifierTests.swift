@@ -30,11 +30,21 @@ import Testing
             "a trimmed conversation without events", finds: "sequence: g:2",
             "INSERT INTO log_conversations (id, name, first_seq) VALUES (9, 'g:2', 5)"),
         Breach(
-            "a number used twice", finds: "sequence: d:1:2", "DROP INDEX log_events_by_seq",
+            "a number used twice", finds: "sequence: d:1:2",
             "UPDATE log_events SET seq = 2 WHERE conversation = 1 AND seq = 3"),
         Breach(
             "ordinals against the order", finds: "ordinal: d:1:2",
             "UPDATE log_events SET ordinal = 1000 WHERE conversation = 1 AND seq = 2"),
+        Breach(
+            "an event that the index lost", finds: "index: event",
+            "DELETE FROM log_index WHERE conversation = 1 AND seq = 2"),
+        Breach(
+            "an index of nothing", finds: "index: event 777", "INSERT INTO log_index VALUES (1, 50, 777, 1, 1, 0)"),
+        Breach(
+            "another sender in the index", finds: "index: event", "UPDATE log_index SET sender = 5 WHERE seq = 1"),
+        Breach(
+            "a recalled message that counts as unread", finds: "index: event",
+            "UPDATE log_index SET erased = 0 WHERE erased = 1"),
         Breach(
             "a send stored twice", finds: "repeated: d:1:2",
             "UPDATE log_events SET client_id = (SELECT client_id FROM log_events WHERE seq = 1 AND conversation = 1) "

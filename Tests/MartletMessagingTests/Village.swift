@@ -113,8 +113,8 @@ struct Village {
 
     init(_ configuration: MessagingConfiguration = MessagingConfiguration()) async throws {
         database = try SQLiteDatabase(.memory)
-        try await Migrator(Migration.all(log: [.sqliteLog])).migrate(database, now: clock.now)
-        log = SQLiteEventLog(database, clock: clock) { _ in }
+        try await Migrator(Migration.all(log: Migration.sqliteLog)).migrate(database, now: clock.now)
+        log = try await SQLiteEventLog(database, clock: clock) { _ in }
         reader = EventReader(users: directory)
         access = ConversationAccess(
             database: database, users: directory, relations: relations, presence: presence, clock: clock)

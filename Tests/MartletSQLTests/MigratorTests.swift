@@ -59,7 +59,7 @@ import Testing
                     tasks.addTask {
                         let database = try SQLiteDatabase(.file(path))
                         defer { database.close() }
-                        return try await Migrator(Migration.all(log: [.sqliteLog])).migrate(database, now: .distantPast)
+                        return try await Migrator(Migration.all(log: Migration.sqliteLog)).migrate(database, now: .distantPast)
                     }
                 }
                 return try await tasks.reduce(into: [[String]]()) { $0.append($1) }
@@ -70,7 +70,7 @@ import Testing
     }
 
     @Test func `The steps of this program have ascending numbers`() {
-        let numbers = Migration.all(log: [.sqliteLog]).map(\.number)
+        let numbers = Migration.all(log: Migration.sqliteLog).map(\.number)
         #expect(numbers == numbers.sorted())
         #expect(Set(numbers).count == numbers.count)
     }

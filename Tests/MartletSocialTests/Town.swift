@@ -50,8 +50,8 @@ struct Town {
     init() async throws {
         let clock = TestClock()
         database = try SQLiteDatabase(.memory)
-        try await Migrator(Migration.all(log: [.sqliteLog])).migrate(database, now: clock.now)
-        log = SQLiteEventLog(database, clock: clock) { _ in }
+        try await Migrator(Migration.all(log: Migration.sqliteLog)).migrate(database, now: clock.now)
+        log = try await SQLiteEventLog(database, clock: clock) { _ in }
         friends = Friends(
             database: database, log: log, broker: broker, presence: presence, directory: directory, clock: clock)
     }

@@ -36,7 +36,7 @@ package final class Server: Sendable {
         self.logger = logger
         let clock = SystemTime()
         let database = try SQLiteDatabase(.file(configuration.databasePath))
-        let migrated = try await Migrator(Migration.all(log: [.sqliteLog])).migrate(database, now: clock.now)
+        let migrated = try await Migrator(Migration.all(log: Migration.sqliteLog)).migrate(database, now: clock.now)
         if !migrated.isEmpty {
             logger.info("schema brought up to date", metadata: ["steps": "\(migrated.joined(separator: " "))"])
         }
@@ -44,7 +44,7 @@ package final class Server: Sendable {
         let broker = LocalBroker()
         let presence = LocalPresence()
         let limiter = LocalRateLimiter(isOn: configuration.isRateLimited)
-        log = SQLiteEventLog(database, clock: clock, metrics: LogMetrics(metrics)) { broker.publish($0) }
+        log = try await SQLiteEventLog(database, clock: clock, metrics: LogMetrics(metrics)) { broker.publish($0) }
 
         let revocations = Revocations()
         watcher = RevocationWatcher(

@@ -42,6 +42,9 @@ package struct Verifier: Sendable {
         let query: SQL
     }
 
+    /// Up to here the index has every event.
+    private static let indexed: SQL = "(SELECT value FROM log_state WHERE name = 'indexed_through')"
+
     private static let checks = [
         Check(
             name: "sequence",
@@ -57,9 +60,26 @@ package struct Verifier: Sendable {
         Check(
             name: "ordinal",
             query: """
-                SELECT c.name || ' has ' || n.seq || ' stored after its successor' AS problem FROM log_events e
-                JOIN log_events n ON n.conversation = e.conversation AND n.seq = e.seq - 1
-                JOIN log_conversations c ON c.id = e.conversation WHERE n.ordinal >= e.ordinal
+                SELECT c.name || ' has ' || o.seq || ' stored before its predecessor' AS problem FROM (
+                    SELECT conversation, seq, ordinal,
+                        lag(ordinal) OVER (PARTITION BY conversation ORDER BY seq) AS previous FROM log_events) o
+                JOIN log_conversations c ON c.id = o.conversation WHERE o.previous >= o.ordinal
+                """),
+        Check(
+            name: "index",
+            query: """
+                SELECT 'event ' || i.ordinal || ' is not what the index says' AS problem
+                FROM log_index i LEFT JOIN log_events e ON e.ordinal = i.ordinal
+                WHERE e.ordinal IS NULL OR e.conversation <> i.conversation OR e.seq <> i.seq OR e.sender <> i.sender
+                    OR e.kind <> i.kind
+                    OR (e.kind < \(EventKind.firstNonMessage) AND i.erased <> (e.body IS NULL))
+                """),
+        Check(
+            name: "index",
+            query: """
+                SELECT 'event ' || e.ordinal || ' is not in it' AS problem FROM log_events e
+                WHERE e.ordinal <= \(indexed) AND NOT EXISTS (
+                    SELECT 1 FROM log_index i WHERE i.conversation = e.conversation AND i.seq = e.seq)
                 """),
         Check(
             name: "repeated",
@@ -86,8 +106,14 @@ package struct Verifier: Sendable {
             query: """
                 SELECT c.name || ' has an amendment ' || a.seq || ' of ' || a.target || ', which is not there' AS problem
                 FROM log_amendments a JOIN log_conversations c ON c.id = a.conversation
-                WHERE NOT EXISTS (SELECT 1 FROM log_events e WHERE e.conversation = a.conversation AND e.seq = a.seq AND e.kind = a.kind)
-                    OR NOT EXISTS (SELECT 1 FROM log_events e WHERE e.conversation = a.conversation AND e.seq = a.target)
+                WHERE NOT EXISTS (
+                        SELECT 1 FROM log_events e WHERE e.ordinal = a.ordinal AND e.conversation = a.conversation
+                            AND e.seq = a.seq AND e.kind = a.kind)
+                    OR (NOT EXISTS (
+                            SELECT 1 FROM log_index i WHERE i.conversation = a.conversation AND i.seq = a.target)
+                        AND NOT EXISTS (
+                            SELECT 1 FROM log_events e WHERE e.ordinal > \(indexed)
+                                AND e.conversation = a.conversation AND e.seq = a.target))
                 """),
         Check(
             name: "recall",
@@ -95,10 +121,22 @@ package struct Verifier: Sendable {
                 SELECT c.name || ' still holds the content of ' || a.target || ' in ' || e.seq || ', which was recalled' AS problem
                 FROM log_amendments a JOIN log_conversations c ON c.id = a.conversation
                 JOIN log_amendments o ON o.conversation = a.conversation AND o.target = a.target
-                    AND (o.kind = \(EventKind.edit.rawValue) OR o.seq = a.seq)
-                JOIN log_events e ON e.conversation = a.conversation
-                    AND e.seq = CASE WHEN o.seq = a.seq THEN a.target ELSE o.seq END
+                    AND o.kind = \(EventKind.edit.rawValue)
+                JOIN log_events e ON e.ordinal = o.ordinal
                 WHERE a.kind = \(EventKind.recall.rawValue) AND e.body IS NOT NULL
+                """),
+        Check(
+            name: "recall",
+            query: """
+                SELECT c.name || ' still holds the content of ' || a.target || ', which was recalled' AS problem
+                FROM log_amendments a JOIN log_conversations c ON c.id = a.conversation
+                WHERE a.kind = \(EventKind.recall.rawValue) AND (
+                    EXISTS (
+                        SELECT 1 FROM log_index i JOIN log_events e ON e.ordinal = i.ordinal
+                        WHERE i.conversation = a.conversation AND i.seq = a.target AND e.body IS NOT NULL)
+                    OR EXISTS (
+                        SELECT 1 FROM log_events e WHERE e.ordinal > \(indexed)
+                            AND e.conversation = a.conversation AND e.seq = a.target AND e.body IS NOT NULL))
                 """),
         Check(
             name: "cursor",
@@ -106,7 +144,10 @@ package struct Verifier: Sendable {
                 SELECT p.conversation || ' was read by user ' || p.user_id || ' up to '
                     || CASE WHEN p.read_seq > p.delivered_seq THEN p.read_seq ELSE p.delivered_seq END || ', but ends at ' || coalesce(s.last, 0) AS problem
                 FROM participants p LEFT JOIN log_conversations c ON c.name = p.conversation
-                LEFT JOIN (SELECT conversation, max(seq) AS last FROM log_events GROUP BY conversation) s ON s.conversation = c.id
+                LEFT JOIN (SELECT conversation, max(seq) AS last FROM (
+                    SELECT conversation, max(seq) AS seq FROM log_index GROUP BY conversation UNION ALL
+                    SELECT conversation, max(seq) AS seq FROM log_events WHERE ordinal > \(indexed) GROUP BY conversation) t
+                    GROUP BY conversation) s ON s.conversation = c.id
                 WHERE p.read_seq > coalesce(s.last, 0) OR p.delivered_seq > coalesce(s.last, 0)
                 """),
         Check(

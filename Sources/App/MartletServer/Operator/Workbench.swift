@@ -22,7 +22,7 @@ package struct Workbench: Sendable {
         let clock = SystemTime()
         do throws(Fault) {
             database = try SQLiteDatabase(.file(configuration.databasePath))
-            migrated = try await Migrator(Migration.all(log: [.sqliteLog])).migrate(database, now: clock.now)
+            migrated = try await Migrator(Migration.all(log: Migration.sqliteLog)).migrate(database, now: clock.now)
         } catch {
             throw OperatorFailure(error)
         }

@@ -33,9 +33,23 @@ final class LogWriting: @unchecked Sendable {
         self.onCommit = onCommit
     }
 
-    func forget() { appender.forget() }
+    /// Finds again what the index does not have yet. The first job.
+    func restore(_ connection: SQLiteConnection) throws(Fault) { try appender.restore(connection) }
 
     func close() { appender.close() }
+
+    /// The transaction of everything that was written since the last call has ended. Called before anybody is answered.
+    func ended(isCommitted: Bool) { if isCommitted { appender.commit() } else { appender.discard() } }
+
+    /// A part of a transaction that needs all committed events in the index, and may take rows out of it.
+    func onWholeIndex<Value>(
+        _ connection: SQLiteConnection, _ body: () throws(Fault) -> Value
+    ) throws(Fault) -> Value {
+        try appender.part { () throws(Fault) in
+            try appender.moveAll(connection)
+            return try body()
+        }
+    }
 
     func lastSeq(_ conversation: ConversationID, _ connection: SQLiteConnection) throws(Fault) -> Int64 {
         try appender.lastSeq(conversation, connection)
@@ -44,23 +58,21 @@ final class LogWriting: @unchecked Sendable {
     /// The drafts of one use case: all or nothing.
     func append(_ drafts: [Draft], _ connection: SQLiteConnection) throws(Fault) -> [Event] {
         guard !drafts.isEmpty else { return [] }
-        do throws(Fault) {
+        return try appender.part { () throws(Fault) in
             try appender.begin(connection)
             var events: [Event] = []
             for draft in drafts {
                 let receipt = try appender.append(draft, connection)
                 if !receipt.isRepeat { events.append(Event(draft, receipt)) }
             }
+            try appender.moveDue(connection)
             return events
-        } catch {
-            appender.forget()
-            throw error
         }
     }
 
     /// Sends of many people: each is stored or refused by itself; a failure of the database fails them all.
     func append(_ requests: [AppendRequest], _ connection: SQLiteConnection) throws(Fault) -> [AppendOutcome] {
-        do throws(Fault) {
+        try appender.part { () throws(Fault) in
             try appender.begin(connection)
             var outcomes: [AppendOutcome] = []
             outcomes.reserveCapacity(requests.count)
@@ -72,10 +84,8 @@ final class LogWriting: @unchecked Sendable {
                     outcomes.append(.failure(error))
                 }
             }
+            try appender.moveDue(connection)
             return outcomes
-        } catch {
-            appender.forget()
-            throw error
         }
     }
 

@@ -17,18 +17,28 @@ package final class SQLiteEventLog: EventLog {
 
     let database: SQLiteDatabase
     let writing: LogWriting
+    let tail = LogTail()
     private let inbox = Mutex(Inbox())
 
+    /// Opens the log: reads what the index does not have yet.
+    ///
     /// - Parameters:
     ///   - window: how long retries are recognised at least; the protocol promises 24 hours.
+    ///   - unindexed: events that the index on the disk may lack; they take 48 bytes of memory each.
     ///   - onCommit: gets the events of each commit, in order, on the writer's thread.
     package init(
         _ database: SQLiteDatabase, clock: any TimeSource, window: Duration = .seconds(24 * 3600),
-        metrics: LogMetrics = LogMetrics(),
+        unindexed: Int = 65_536, metrics: LogMetrics = LogMetrics(),
         onCommit: @escaping @Sendable ([Event]) -> Void
-    ) {
+    ) async throws(Fault) {
         self.database = database
-        writing = LogWriting(SQLiteAppender(clock: clock, window: window), metrics, onCommit)
+        let indexer = LogIndexer(tail, capacity: unindexed)
+        let appender = SQLiteAppender(clock: clock, window: window, indexer: indexer)
+        writing = LogWriting(appender, metrics, onCommit)
+        let writing = writing
+        database.onTransactionEnd { writing.ended(isCommitted: $0) }
+        // As the writer's first job: the transaction's end makes what was found visible.
+        try await database.perform { connection throws(Fault) in try writing.restore(connection) }
     }
 
     package func submit(_ requests: [AppendRequest]) {
@@ -74,10 +84,7 @@ package final class SQLiteEventLog: EventLog {
             let value = try body(connection, &drafts)
             return (value, try writing.append(drafts, connection))
         } finished: { result in
-            switch result {
-            case .success((_, let events)): writing.announce(events)
-            case .failure(let fault): if fault.isOurs { writing.forget() }
-            }
+            if case .success((_, let events)) = result { writing.announce(events) }
         }
         return value
     }
@@ -113,7 +120,6 @@ private final class BatchJob: SQLiteJob, @unchecked Sendable {
 
     func finish(_ failure: Fault?) {
         if let failure {
-            log.writing.forget()
             // The transaction may have ended before it was this job's turn.
             if requests.isEmpty { requests = log.take() }
             log.writing.refuse(requests, failure)

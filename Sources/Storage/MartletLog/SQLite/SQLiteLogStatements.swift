@@ -4,7 +4,8 @@ import MartletSQL
 /// The statements of an append. They live as long as the writer's connection.
 final class SQLiteLogStatements {
     private let insertEvent, findConversation, insertConversation, newestSeq, newest: SQLiteStatement
-    private let eventState, eraseEvent, eraseEdits, insertAmendment, readState, writeState: SQLiteStatement
+    private let insertIndex, findIndex, eraseIndex, eraseEvent, eraseEdits: SQLiteStatement
+    private let insertAmendment, readState, writeState: SQLiteStatement
     private let findRetry, insertRetry, emptyRetries: [SQLiteStatement]
 
     /// Which table of retries takes new records; nil until it is read.
@@ -19,17 +20,24 @@ final class SQLiteLogStatements {
             """)
         findConversation = try make("SELECT id FROM log_conversations WHERE name = ?1")
         insertConversation = try make("INSERT INTO log_conversations (name) VALUES (?1) RETURNING id")
-        newestSeq = try make("SELECT max(seq) FROM log_events WHERE conversation = ?1")
+        newestSeq = try make("SELECT max(seq) FROM log_index WHERE conversation = ?1")
         newest = try make("SELECT ordinal, time FROM log_events ORDER BY ordinal DESC LIMIT 1")
-        eventState = try make("SELECT kind, body IS NULL FROM log_events WHERE conversation = ?1 AND seq = ?2")
-        eraseEvent = try make("UPDATE log_events SET body = NULL WHERE conversation = ?1 AND seq = ?2")
+        // A start may find events again that had moved already.
+        insertIndex = try make(
+            """
+            INSERT OR IGNORE INTO log_index (conversation, seq, ordinal, sender, kind, erased)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+            """)
+        findIndex = try make("SELECT ordinal, kind, erased FROM log_index WHERE conversation = ?1 AND seq = ?2")
+        eraseIndex = try make("UPDATE log_index SET erased = 1 WHERE conversation = ?1 AND seq = ?2")
+        eraseEvent = try make("UPDATE log_events SET body = NULL WHERE ordinal = ?1")
         eraseEdits = try make(
             """
-            UPDATE log_events SET body = NULL WHERE conversation = ?1 AND seq IN
-                (SELECT seq FROM log_amendments WHERE conversation = ?1 AND target = ?2 AND kind = \(EventKind.edit.rawValue))
+            UPDATE log_events SET body = NULL WHERE ordinal IN
+                (SELECT ordinal FROM log_amendments WHERE conversation = ?1 AND target = ?2 AND kind = \(EventKind.edit.rawValue))
             """)
         insertAmendment = try make(
-            "INSERT INTO log_amendments (conversation, target, seq, kind, sender) VALUES (?1, ?2, ?3, ?4, ?5)")
+            "INSERT INTO log_amendments (conversation, target, seq, kind, sender, ordinal) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
         readState = try make("SELECT value FROM log_state WHERE name = ?1")
         writeState = try make("UPDATE log_state SET value = ?1 WHERE name = ?2")
         var find: [SQLiteStatement] = []
@@ -92,30 +100,51 @@ final class SQLiteLogStatements {
         return statement.integer(0)
     }
 
-    // MARK: Amendments
+    // MARK: The index
 
-    func state(_ key: Int64, _ seq: Int64) throws(Fault) -> (kind: Int16, isErased: Bool)? {
-        eventState.bind(1, key)
-        eventState.bind(2, seq)
-        defer { eventState.reset() }
-        guard try eventState.step() else { return nil }
-        return (Int16(truncatingIfNeeded: eventState.integer(0)), eventState.integer(1) != 0)
+    func index(_ key: Int64, _ entry: LogTail.Entry) throws(Fault) {
+        insertIndex.bind(1, key)
+        insertIndex.bind(2, entry.seq)
+        insertIndex.bind(3, entry.ordinal)
+        insertIndex.bind(4, entry.sender.value)
+        insertIndex.bind(5, Int64(entry.kind.rawValue))
+        insertIndex.bind(6, entry.isErased ? 1 : 0)
+        try insertIndex.run()
     }
 
-    func erase(_ key: Int64, _ target: Int64) throws(Fault) {
-        for statement in [eraseEvent, eraseEdits] {
+    /// All events up to here are in the index.
+    func setIndexed(through ordinal: Int64) throws(Fault) { try set("indexed_through", ordinal) }
+
+    func event(_ key: Int64, _ seq: Int64) throws(Fault) -> (ordinal: Int64, kind: EventKind, isErased: Bool)? {
+        findIndex.bind(1, key)
+        findIndex.bind(2, seq)
+        defer { findIndex.reset() }
+        guard try findIndex.step(),
+            let kind = EventKind(rawValue: Int16(truncatingIfNeeded: findIndex.integer(1)))
+        else { return nil }
+        return (findIndex.integer(0), kind, findIndex.integer(2) != 0)
+    }
+
+    // MARK: Amendments
+
+    /// Takes the content of an event and of its edits away.
+    func erase(_ key: Int64, _ target: Int64, ordinal: Int64) throws(Fault) {
+        eraseEvent.bind(1, ordinal)
+        try eraseEvent.run()
+        for statement in [eraseEdits, eraseIndex] {
             statement.bind(1, key)
             statement.bind(2, target)
             try statement.run()
         }
     }
 
-    func note(_ draft: Draft, _ key: Int64, target: Int64, seq: Int64) throws(Fault) {
+    func note(_ draft: Draft, _ key: Int64, target: Int64, _ receipt: Receipt) throws(Fault) {
         insertAmendment.bind(1, key)
         insertAmendment.bind(2, target)
-        insertAmendment.bind(3, seq)
+        insertAmendment.bind(3, receipt.seq)
         insertAmendment.bind(4, Int64(draft.kind.rawValue))
         insertAmendment.bind(5, draft.sender.value)
+        insertAmendment.bind(6, receipt.ordinal)
         try insertAmendment.run()
     }
 

@@ -71,6 +71,10 @@ package final class SQLiteDatabase: Database {
     /// taken.
     package func submit(_ job: any SQLiteJob) { writer.submit(job) }
 
+    /// Sets what hears of the end of each of the writer's transactions, on the writer's thread: true where it is
+    /// committed. It comes before the transaction's jobs are finished. Set it before the first job.
+    package func onTransactionEnd(_ hear: @escaping @Sendable (_ isCommitted: Bool) -> Void) { writer.onEnd(hear) }
+
     /// Jobs that wait for the writer.
     package var queueDepth: Int { writer.depth }
 

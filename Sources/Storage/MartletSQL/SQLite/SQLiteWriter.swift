@@ -22,10 +22,11 @@ final class SQLiteWriter: @unchecked Sendable {
     private static let capacity = 20_000
 
     private let engine: any DatabaseWriter
-    /// Guards `waiting` and `isClosing`; the thread sleeps on it. The rest of the class is immutable.
+    /// Guards the variables; the thread sleeps on it. The rest of the class is immutable.
     private let condition = NSCondition()
     private var waiting: [any SQLiteJob] = []
     private var isClosing = false
+    private var hearsEnd: @Sendable (Bool) -> Void = { _ in }
     private let ended = DispatchSemaphore(value: 0)
 
     init(_ engine: any DatabaseWriter) {
@@ -52,6 +53,8 @@ final class SQLiteWriter: @unchecked Sendable {
         }
         if let refusal { job.refuse(refusal) }
     }
+
+    func onEnd(_ hear: @escaping @Sendable (Bool) -> Void) { condition.withLock { hearsEnd = hear } }
 
     /// Stops after the jobs that wait now.
     func close() {
@@ -86,6 +89,7 @@ final class SQLiteWriter: @unchecked Sendable {
     private func perform(_ jobs: [any SQLiteJob]) {
         var failures: [Fault?] = []
         failures.reserveCapacity(jobs.count)
+        var isCommitted = true
         do {
             try engine.writeWithoutTransaction { connection in
                 try connection.beginTransaction(.immediate)
@@ -99,9 +103,11 @@ final class SQLiteWriter: @unchecked Sendable {
             }
         } catch {
             // The transaction is lost, and with it those jobs that had gone well.
+            isCommitted = false
             let fault = SQLiteDatabase.fault(error)
             failures = jobs.indices.map { failures.indices.contains($0) ? failures[$0] ?? fault : fault }
         }
+        condition.withLock { hearsEnd }(isCommitted)
         for (job, failure) in zip(jobs, failures) { job.finish(failure) }
     }
 
