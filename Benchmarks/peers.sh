@@ -71,7 +71,7 @@ fi
 
 ulimit -n "$(ulimit -Hn)"
 folder=$(mktemp -d "${TMPDIR:-/tmp}/martlet-peers.XXXXXX")
-server= port= url_path=/
+server= driver= port= url_path=/
 
 if wants floor; then cc -O2 -o "$folder/floor" Benchmarks/Peers/floor.c; fi
 
@@ -89,6 +89,7 @@ stop() {
     server=
 }
 clean() {
+    if [ -n "$driver" ]; then kill -TERM "$driver" 2>/dev/null || true; fi
     stop
     rm -rf "$folder"
 }
@@ -209,8 +210,12 @@ measure() {
     fi
     local options=()
     if [ "$name" = martlet ]; then options+=(--tokens "$folder/tokens"); fi
+    # In the background, so that a signal is not kept waiting until the run is over.
     timeout 150 "$generator" drive "$(speech "$name")" "$@" --port "$port" --path "$url_path" --server-pid "$server" --system "$name" \
-        --profile "$profile" --duration "$duration" --warmup "$warmup" --json-file "$results/$name.$profile.json" "${options[@]}" || code=$?
+        --profile "$profile" --duration "$duration" --warmup "$warmup" --json-file "$results/$name.$profile.json" "${options[@]}" &
+    driver=$!
+    wait "$driver" || code=$?
+    driver=
     if [ "$code" -ne 0 ]; then
         echo "$name $profile: FAILED ($code)"
         failed=1

@@ -129,7 +129,7 @@ def row(system, result, martlet):
     own = martlet if system != "martlet" else None
     return [
         system,
-        SYSTEMS.get(system, ""),
+        "–" if result["load"] == "echo" else SYSTEMS[system],
         number(rate(result)) + ("*" if is_busy else ""),
         latencies(result),
         number(cpu(result)),
