@@ -92,7 +92,7 @@ final class LogIndexer {
     /// Moves what is due: the stretches that are too long, and the oldest ones while the tail holds too many events or reaches back too far.
     func moveDue(_ statements: SQLiteLogStatements) throws(Fault) {
         for stretch in long where isInTail(stretch) {
-            try move(stretch, statements)
+            _ = try move(stretch, statements)
             movedLong.append(stretch.conversation)
         }
         if isTooMuch(capacity) { try moveOldest(statements) { isTooMuch(capacity - min(capacity, Self.surplus)) } }
@@ -109,14 +109,16 @@ final class LogIndexer {
     }
 
     private func moveOldest(_ statements: SQLiteLogStatements, while condition: () -> Bool) throws(Fault) {
+        var last: Int64 = 0
         while dueTaken < due.count, condition() {
             let next = due[dueTaken]
             dueTaken += 1
-            if isInTail(next) { try move(next, statements) }
+            if isInTail(next) { last = max(last, try move(next, statements)) }
         }
         while dueTaken < due.count, !isInTail(due[dueTaken]) { dueTaken += 1 }
-        let first = dueTaken < due.count ? due[dueTaken].ordinal : placed.first?.entry.ordinal
-        if let first { try statements.setIndexed(through: first - 1) }
+        // Up to the oldest that is still missing; where none is, up to what was moved.
+        let missing = dueTaken < due.count ? due[dueTaken].ordinal : placed.first?.entry.ordinal
+        if let through = missing.map({ $0 - 1 }) ?? (last > 0 ? last : nil) { try statements.setIndexed(through: through) }
     }
 
     /// Whether a stretch is still there; it may have moved, and another one of its conversation begun.
@@ -125,7 +127,8 @@ final class LogIndexer {
             && !movedLong.contains(stretch.conversation)
     }
 
-    private func move(_ stretch: Due, _ statements: SQLiteLogStatements) throws(Fault) {
+    /// Returns the ordinal of the stretch's last event.
+    private func move(_ stretch: Due, _ statements: SQLiteLogStatements) throws(Fault) -> Int64 {
         let entries = tail.stretch(of: stretch.conversation)
         for var entry in entries {
             if erased.contains(where: { $0.seq == entry.seq && $0.conversation == stretch.conversation }) {
@@ -135,6 +138,7 @@ final class LogIndexer {
         }
         moved.append(stretch.conversation)
         movedCount += entries.count
+        return entries.last?.ordinal ?? 0
     }
 
     // MARK: Its end

@@ -89,17 +89,23 @@ final class SQLiteAppender {
     func append(_ draft: Draft, _ connection: SQLiteConnection) throws(Fault) -> Receipt {
         let statements = try prepared(connection)
         let place = try place(of: draft.conversation, statements)
-        let hasRetryRecord = !draft.clientId.isEmpty
-        let digest = hasRetryRecord ? PayloadDigest.of(draft) : 0
-        if hasRetryRecord, let earlier = try statements.earlier(draft, place.key, digest) { return earlier }
         let receipt = Receipt(seq: place.last + 1, ordinal: (ordinal ?? 0) + 1, time: time, isRepeat: false)
-        if draft.kind.isAmendment { try amend(draft, place, receipt, statements) }
+        if draft.clientId.isEmpty {
+            if draft.kind.isAmendment { try amend(draft, place, receipt, statements) }
+        } else {
+            let digest = PayloadDigest.of(draft)
+            if draft.kind.isAmendment {
+                // A retry of what could not be done twice is a retry first.
+                if let earlier = try statements.earlier(draft, place.key, digest) { return earlier }
+                try amend(draft, place, receipt, statements)
+            }
+            if let earlier = try statements.remember(draft, place.key, receipt, digest) { return earlier }
+        }
         try statements.insert(draft, place.key, receipt)
         indexer.place(
             draft.conversation, key: place.key,
             LogTail.Entry(
                 seq: receipt.seq, ordinal: receipt.ordinal, time: receipt.time, sender: draft.sender, kind: draft.kind))
-        if hasRetryRecord { try statements.remember(draft, place.key, receipt, digest) }
         places[draft.conversation] = Place(key: place.key, last: receipt.seq)
         ordinal = receipt.ordinal
         return receipt

@@ -50,8 +50,10 @@ final class SQLiteLogStatements {
                 ))
             insert.append(
                 try make(
-                    "INSERT INTO \(table) (client_id, sender, conversation, seq, ordinal, time, digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
-                ))
+                    """
+                    INSERT INTO \(table) (client_id, sender, conversation, seq, ordinal, time, digest)
+                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING
+                    """))
             empty.append(try make("DELETE FROM \(table)"))
         }
         (findRetry, insertRetry, emptyRetries) = (find, insert, empty)
@@ -152,23 +154,33 @@ final class SQLiteLogStatements {
 
     /// The receipt of the same send, if there was one within the window.
     func earlier(_ draft: Draft, _ key: Int64, _ digest: Int64) throws(Fault) -> Receipt? {
-        for statement in findRetry {
-            statement.bind(2, draft.sender.value)
-            statement.bind(3, key)
-            defer { statement.reset() }
-            guard try statement.step(text: (1, draft.clientId)) else { continue }
-            guard statement.integer(3) == digest else {
-                throw Fault(.clientIdReused, "this clientId was used for another payload", field: "clientId")
-            }
-            return Receipt(
-                seq: statement.integer(0), ordinal: statement.integer(1),
-                time: Instant(milliseconds: statement.integer(2)), isRepeat: true)
-        }
-        return nil
+        if let receipt = try earlier(draft, key, digest, in: current) { return receipt }
+        return try earlier(draft, key, digest, in: 1 - current)
     }
 
-    func remember(_ draft: Draft, _ key: Int64, _ receipt: Receipt, _ digest: Int64) throws(Fault) {
-        let statement = insertRetry[generation?.index ?? 0]
+    private var current: Int { generation?.index ?? 0 }
+
+    private func earlier(
+        _ draft: Draft, _ key: Int64, _ digest: Int64, in generation: Int
+    ) throws(Fault) -> Receipt? {
+        let statement = findRetry[generation]
+        statement.bind(2, draft.sender.value)
+        statement.bind(3, key)
+        defer { statement.reset() }
+        guard try statement.step(text: (1, draft.clientId)) else { return nil }
+        guard statement.integer(3) == digest else {
+            throw Fault(.clientIdReused, "this clientId was used for another payload", field: "clientId")
+        }
+        return Receipt(
+            seq: statement.integer(0), ordinal: statement.integer(1),
+            time: Instant(milliseconds: statement.integer(2)), isRepeat: true)
+    }
+
+    /// Notes the receipt of a send, unless there was the same send within the window: then returns that one's. Nearly always there was none, so the
+    /// note in the current generation is tried first and tells by itself.
+    func remember(_ draft: Draft, _ key: Int64, _ receipt: Receipt, _ digest: Int64) throws(Fault) -> Receipt? {
+        if let receipt = try earlier(draft, key, digest, in: 1 - current) { return receipt }
+        let statement = insertRetry[current]
         statement.bind(2, draft.sender.value)
         statement.bind(3, key)
         statement.bind(4, receipt.seq)
@@ -176,6 +188,7 @@ final class SQLiteLogStatements {
         statement.bind(6, receipt.time.milliseconds)
         statement.bind(7, digest)
         try statement.run(text: (1, draft.clientId))
+        return statement.changes > 0 ? nil : try earlier(draft, key, digest, in: current)
     }
 
     /// Empties the older generation and begins to fill it, once the newer one covers the window.

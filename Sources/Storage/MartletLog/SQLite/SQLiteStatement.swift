@@ -76,6 +76,9 @@ final class SQLiteStatement {
         reset()
     }
 
+    /// Rows that the statement changed, which was the last one to run on its connection.
+    var changes: Int32 { sqlite3_changes(connection) }
+
     private static func fault(_ code: Int32, _ connection: OpaquePointer) -> Fault {
         let failure = Failure(description: "SQLite \(code): \(String(cString: sqlite3_errmsg(connection)))")
         switch code & 0xFF {

@@ -92,10 +92,10 @@ final class SQLiteWriter: @unchecked Sendable {
         var isCommitted = true
         do {
             try engine.writeWithoutTransaction { connection in
-                try connection.beginTransaction(.immediate)
+                try Self.execute("BEGIN IMMEDIATE", connection)
                 do {
                     for job in jobs { failures.append(try Self.run(job, connection)) }
-                    try connection.commit()
+                    try Self.execute("COMMIT", connection)
                 } catch {
                     if connection.isInsideTransaction { try? connection.rollback() }
                     throw error
@@ -113,18 +113,23 @@ final class SQLiteWriter: @unchecked Sendable {
 
     /// Runs a job in a savepoint. Returns its fault; throws where the transaction itself can't go on.
     private static func run(_ job: any SQLiteJob, _ connection: GRDB.Database) throws -> Fault? {
-        try connection.execute(sql: "SAVEPOINT job")
+        try execute("SAVEPOINT job", connection)
         do {
             try job.run(SQLiteConnection(connection))
-            try connection.execute(sql: "RELEASE job")
+            try execute("RELEASE job", connection)
             return nil
         } catch let fault as Fault {
             // A full disk makes SQLite roll back everything by itself. The other jobs did nothing wrong: to them it is
             // our failure.
             guard connection.isInsideTransaction else { throw fault.isOurs ? fault : Fault.ours(fault) }
-            try connection.execute(sql: "ROLLBACK TO job")
-            try connection.execute(sql: "RELEASE job")
+            try execute("ROLLBACK TO job", connection)
+            try execute("RELEASE job", connection)
             return fault
         }
+    }
+
+    /// Runs a statement that every group runs, and that is compiled once.
+    private static func execute(_ sql: String, _ connection: GRDB.Database) throws {
+        try connection.cachedStatement(sql: sql).execute()
     }
 }
