@@ -339,6 +339,21 @@ import Testing
         #expect(ledger.lost(of: stage.loop.sessions[0].sends) == 0)
     }
 
+    @Test func `Who has no time for a sync is asked again when it says`() throws {
+        let stage = try Stage(.storm)
+        try stage.signIn(0)
+        _ = try stage.commands(0)
+        try stage.push(
+            #"{"seq":"sync","cmd":"sync","response":{"code":503,"data":{"reason":"overloaded","retryAfterMs":700}}}"#,
+            to: 0)
+        stage.eventLoop.advanceTime(by: .milliseconds(600))
+        #expect(try stage.commands(0).isEmpty)
+        stage.eventLoop.advanceTime(by: .milliseconds(500))
+        #expect(try stage.commands(0).map { $0["cmd"]?.string } == ["sync"])
+        #expect(stage.loop.counts.toldToWait == 1)
+        #expect(stage.loop.failure == nil)
+    }
+
     @Test func `A ping is answered`() throws {
         let stage = try Stage(.idle)
         _ = try stage.commands(0)

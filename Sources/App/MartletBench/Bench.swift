@@ -64,7 +64,16 @@ package struct Bench: Sendable {
         if let before, let after = options.server.flatMap(ProcessUsage.of) {
             report.memory = .init(before: before.resident, after: after.resident, sessions: options.connections)
         }
+        try await introduce(fleet)
         return report
+    }
+
+    /// Each writes to its partner once, and so shows that it is there.
+    private func introduce(_ fleet: Fleet) async throws {
+        progress("sending each a message")
+        try await fleet.each { $0.sendOneEach() }
+        try await fleet.poll(for: .seconds(60)) { _ in try await fleet.map(\.isIntroducing).allSatisfy { !$0 } }
+        try await fleet.drain()
     }
 
     private func traffic(_ fleet: Fleet) async throws -> BenchReport {
@@ -95,11 +104,14 @@ package struct Bench: Sendable {
     }
 
     private func storm(_ fleet: Fleet) async throws -> BenchReport {
+        try await introduce(fleet)
         progress("sending a burst")
+        let before = try await fleet.counts()
         try await fleet.each { $0.sendBurst() }
-        let burst = try await fleet.counts().sent
+        let burst = try await fleet.counts().sent - before.sent
+        let half = before.acknowledged + before.refused + burst / 2
         // Half is answered, half is under way: what a cut must not lose.
-        try await fleet.poll(for: .seconds(30)) { counts in counts.acknowledged + counts.refused >= burst / 2 }
+        try await fleet.poll(for: .seconds(30)) { counts in counts.acknowledged + counts.refused >= half }
         progress("cutting all connections")
         let meter = Meter(options.server)
         try await fleet.each { $0.cut() }

@@ -2,7 +2,8 @@ import MartletCore
 
 /// What a run does.
 package enum BenchProfile: String, Sendable, CaseIterable {
-    /// Signed-in sessions that say nothing but heartbeats: what one costs.
+    /// Signed-in sessions that say nothing but heartbeats: what one costs. At the end each gets one message, which
+    /// proves that it was listening.
     case idle
     /// Connections 2i and 2i+1 write to one another: the stored one-to-one message.
     case pairs
@@ -22,7 +23,7 @@ package enum BenchProfile: String, Sendable, CaseIterable {
     /// Whether a message is for everybody instead of for one.
     var isFanOut: Bool { self == .room || self == .group || self == .slow }
     /// Whether connections 2i and 2i+1 belong together.
-    var isPaired: Bool { self == .pairs || self == .rest || self == .storm }
+    var isPaired: Bool { self == .idle || self == .pairs || self == .rest || self == .storm }
     /// Whether everybody is a member of one group.
     var hasGroup: Bool { self == .group || self == .slow }
 }
@@ -146,8 +147,8 @@ package struct BenchOptions: Sendable {
         guard profile == .slow ? slow >= 1 : slow == 0 else {
             throw BenchFailure("slow readers are for the slow profile, which needs at least one")
         }
-        if profile == .rest, window != 1 {
-            throw BenchFailure("a connection of the API has one request under way: the window must be 1")
+        if profile == .rest || profile == .idle, window != 1 {
+            throw BenchFailure("a window is not for this profile: a connection has one message under way")
         }
     }
 }

@@ -31,7 +31,7 @@ extension BenchReport {
                     "\(memory.before / 1024) KB before, \(memory.after / 1024) KB after, \(memory.bytesPerSession) bytes a session"
                 ))
         }
-        if profile != .idle { lines.append(row("integrity", integrityText)) }
+        lines.append(row("integrity", integrityText))
         for delivery in slowest {
             lines.append(
                 row(
@@ -40,6 +40,7 @@ extension BenchReport {
                         + "(\(delivery.time)), from \(delivery.sender) to \(delivery.receiver)"))
         }
         if connectRetries > 0 { lines.append(row("connecting", "\(connectRetries) tries failed")) }
+        if toldToWait > 0 { lines.append(row("told to wait", "\(toldToWait) sign-ins and syncs")) }
         for (code, count) in refusals.sorted(by: { $0.key < $1.key }) {
             lines.append(row("refused", "\(count) with \(code)"))
         }
@@ -145,6 +146,7 @@ extension BenchReport {
             if !parts.isEmpty { object.field("parts", parts) }
             if !slowest.isEmpty { object.field("slowest", slowest) }
             object.field("connectRetries", connectRetries)
+            object.field("toldToWait", toldToWait)
             object.field("disconnects", disconnects)
             object.field("refusals", Counts(refusals))
             object.field("closeCodes", Counts(closeCodes))

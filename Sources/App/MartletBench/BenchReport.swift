@@ -29,6 +29,8 @@ package struct BenchReport: Sendable {
     /// Of a storm: until the last session was back. Of slow readers: until they had what they missed.
     package var secondsUntilBack: Double?
     package var connectRetries = 0
+    /// Sign-ins and syncs that the server had no time for, and that were asked for again.
+    package var toldToWait = 0
     package var disconnects = 0
     package var refusals: [Int: Int] = [:]
     package var closeCodes: [UInt16: Int] = [:]

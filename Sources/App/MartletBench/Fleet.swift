@@ -102,6 +102,7 @@ struct Fleet: Sendable {
     func complete(_ report: inout BenchReport) async throws {
         let counts = try await counts()
         report.connectRetries = counts.connectRetries
+        report.toldToWait = counts.toldToWait
         report.disconnects = counts.disconnects
         report.refusals = counts.refusals
         report.closeCodes = counts.closeCodes

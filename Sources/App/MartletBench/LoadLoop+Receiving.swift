@@ -31,13 +31,26 @@ extension LoadLoop {
             guard reply.code == 429 || reply.code == 503 else {
                 return fail("signing in as user \(session.token.user) was refused with \(reply.code)")
             }
-            session.handler?.cut()
-            session.handler = nil
-            return retry(session, after: min(reply.integer("retryAfterMs", bytes) ?? 500, 5000))
+            return askAgain(session, reply.integer("retryAfterMs", bytes)) { loop, handler in loop.upgraded(handler) }
         }
         if session.followsLog { return sync(session) }
         guard plan.options.profile == .room, let room = plan.conversation else { return becameReady(session, now) }
         session.handler?.write(NativeRequest.command("enter", .enter) { $0.field("conversationId", room) })
+    }
+
+    /// The server has no time now, and says when it may have. As clients should, each adds some chance, so that they don't
+    /// all come back at once.
+    func askAgain(
+        _ session: LoadSession, _ milliseconds: Int64?, _ ask: @escaping (LoadLoop, LoadHandler) -> Void
+    ) {
+        counts.toldToWait += 1
+        let wait = Int64.random(in: 100...150) * min(milliseconds ?? 500, 5000) / 100
+        let handler = session.handler
+        eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(wait)) {
+            guard let handler, session.handler === handler else { return }
+            ask(self, handler)
+            self.flush()
+        }
     }
 
     private func answered(_ reply: ServerReply, _ bytes: Span<UInt8>, _ session: LoadSession, _ now: UInt64) {

@@ -45,7 +45,7 @@ extension LoadLoop {
 
     /// Fills the sender's window, in a closed loop.
     func pump(_ session: LoadSession) {
-        guard isSending, !plan.isOpenLoop, plan.options.profile != .storm, !session.isPaused else { return }
+        guard isSending, !plan.isOpenLoop, !session.isPaused else { return }
         while session.phase == .ready, session.underWay < UInt32(plan.options.window) { send(session, due: now) }
     }
 
@@ -69,6 +69,20 @@ extension LoadLoop {
         if let bytes = session.ping?.bytes { handler.write(bytes, as: .ping) }
         counts.sent += 1
         counts.acknowledged += 1
+    }
+
+    /// One message of each, 2,000 a second: whoever writes to somebody for the first time asks for the right to, which is
+    /// not what a burst is about.
+    func sendOneEach(from place: Int = 0) {
+        let end = min(place + 20, senders.count)
+        for session in senders[min(place, end)..<end] where session.phase == .ready { send(session, due: now) }
+        flush()
+        guard end < senders.count, failure == nil else {
+            isIntroducing = false
+            return
+        }
+        isIntroducing = true
+        eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(10)) { self.sendOneEach(from: end) }
     }
 
     /// The storm's messages: a window of each, all at once.

@@ -13,7 +13,10 @@ extension LoadLoop {
     }
 
     func caughtUp(_ payload: [UInt8], _ reply: ServerReply, _ session: LoadSession, _ now: UInt64) throws {
-        guard reply.code == 200 else { return fail("a sync was refused with \(reply.code)") }
+        guard reply.code == 200 else {
+            guard reply.code == 429 || reply.code == 503 else { return fail("a sync was refused with \(reply.code)") }
+            return askAgain(session, reply.integer("retryAfterMs", payload.span)) { loop, _ in loop.sync(session) }
+        }
         let answer = try JSONValue(parsing: payload)["response"]?["data"]
         let own = session.conversation?.text
         let state = answer?["conversations"]?.array?.first { $0["conversationId"]?.string == own }

@@ -32,6 +32,8 @@ final class LoadLoop: @unchecked Sendable {
     private(set) var failure: String?
 
     var isSending = false
+    /// While each sends its first message.
+    var isIntroducing = false
     /// Messages that should have gone out from here on are measured; nil: none.
     var recordsFrom: UInt64?
 
@@ -85,9 +87,8 @@ final class LoadLoop: @unchecked Sendable {
         }
         guard plan.isSender(session.number) else { return }
         switch options.profile {
-        case .idle: return
         case .echo: session.ping = Ping(run: plan.run, sender: session.number, size: options.size)
-        case .pairs, .storm:
+        case .idle, .pairs, .storm:
             guard let other else { return }
             session.template = SendTemplate(
                 run: plan.run, sender: session.number, to: .user(other), size: options.size)

@@ -23,8 +23,7 @@ struct LoadPlan: Sendable {
     /// How many sessions write.
     var senders: Int {
         switch options.profile {
-        case .idle: 0
-        case .echo, .storm: options.connections
+        case .idle, .echo, .storm: options.connections
         case .pairs: options.active ?? options.connections
         case .rest: options.connections / 2
         case .room, .group, .slow: options.senders
@@ -55,9 +54,8 @@ struct LoadPlan: Sendable {
     /// The place of `sender` among those that `session` hears; nil where it should not hear that one.
     func place(of sender: Int, heardBy session: Int) -> Int? {
         switch options.profile {
-        case .idle: nil
         case .echo: sender == session ? 0 : nil
-        case .pairs, .rest, .storm: sender == session ^ 1 && isSender(sender) ? 0 : nil
+        case .idle, .pairs, .rest, .storm: sender == session ^ 1 && isSender(sender) ? 0 : nil
         case .room, .group, .slow: sender < options.senders && sender != session ? sender : nil
         }
     }
@@ -65,8 +63,7 @@ struct LoadPlan: Sendable {
     /// Senders that a session hears.
     func sendersHeard() -> Int {
         switch options.profile {
-        case .idle: 0
-        case .echo, .pairs, .rest, .storm: 1
+        case .idle, .echo, .pairs, .rest, .storm: 1
         case .room, .group, .slow: options.senders
         }
     }
@@ -74,9 +71,8 @@ struct LoadPlan: Sendable {
     /// The numbers of the senders that `session` hears, with their places.
     func heard(by session: Int) -> [(place: Int, sender: Int)] {
         switch options.profile {
-        case .idle: []
         case .echo: [(0, session)]
-        case .pairs, .rest, .storm: isSender(session ^ 1) ? [(0, session ^ 1)] : []
+        case .idle, .pairs, .rest, .storm: isSender(session ^ 1) ? [(0, session ^ 1)] : []
         case .room, .group, .slow: (0..<options.senders).filter { $0 != session }.map { ($0, $0) }
         }
     }
@@ -95,6 +91,8 @@ struct LoadCounts: Sendable {
     /// Answers to what was never sent, or that were given before.
     var strayAnswers = 0
     var connectRetries = 0
+    /// Sign-ins and syncs that the server had no time for.
+    var toldToWait = 0
     /// Connections that the server ended.
     var disconnects = 0
     /// Conversations whose history the server said was trimmed.
@@ -112,6 +110,7 @@ struct LoadCounts: Sendable {
         sum.misdelivered += right.misdelivered
         sum.strayAnswers += right.strayAnswers
         sum.connectRetries += right.connectRetries
+        sum.toldToWait += right.toldToWait
         sum.disconnects += right.disconnects
         sum.resets += right.resets
         sum.refusals.merge(right.refusals, uniquingKeysWith: +)
