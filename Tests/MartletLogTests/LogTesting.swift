@@ -114,7 +114,7 @@ final class LogFixture: Sendable {
         current.withLock { $0 = opened }
     }
 
-    private func close() { current.withLock { $0 }.close() }
+    func close() { current.withLock { $0 }.close() }
 
     /// Runs `body` with a new log, and removes its data.
     static func run(

@@ -18,6 +18,7 @@ struct MartletCommand: AsyncParsableCommand {
         subcommands: [
             ServeCommand.self, UserCommand.self, TokenCommand.self, MigrateCommand.self, CheckConfigCommand.self,
             VerifyCommand.self, BackupCommand.self, RestoreCommand.self, BenchCommand.self,
+            GenerateLogCommand.self,
         ])
 
     /// Runs the command line of this process and ends it.
