@@ -188,9 +188,10 @@ speech() {
 }
 version() {
     case $1 in
-        martlet) "$martlet" --version ;;
-        floor) cc --version | head -n 1 ;;
-        nio) sed -n '/"swift-nio"/,/"version"/s/.*"version" : "\(.*\)".*/SwiftNIO \1/p' Package.resolved ;;
+        # Of another binary nobody knows the commit.
+        martlet) echo "$("$martlet" --version)$([ -n "${MARTLET-}" ] || echo " at $(git describe --always --dirty 2>/dev/null)")" ;;
+        floor) echo "cc $(cc -dumpfullversion 2>/dev/null || cc -dumpversion)" ;;
+        nio) sed -n '/"swift-nio"/,/"version"/s/.*"version" : "\(.*\)".*/SwiftNIO \1/p' Package.resolved 2>/dev/null ;;
         *) dpkg-query -W -f='${Version}\n' "${packages[$1]}" 2>/dev/null || echo unknown ;;
     esac
 }

@@ -12,7 +12,6 @@ import os
 import pathlib
 import platform
 import re
-import subprocess
 import sys
 
 TREE = pathlib.Path(__file__).resolve().parent.parent
@@ -50,11 +49,8 @@ HEAD = [
 
 def note(name, version):
     NOTES.mkdir(parents=True, exist_ok=True)
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=TREE, capture_output=True, text=True).stdout
     now = datetime.datetime.now(datetime.timezone.utc)
     fact = {"version": version.strip(), "date": now.strftime("%Y-%m-%d %H:%M"), "machine": machine()}
-    if name in ("martlet", "nio"):
-        fact["version"] += f" at {commit.strip() or 'no commit'}"
     (NOTES / f"{name}.json").write_text(json.dumps(fact) + "\n")
 
 

@@ -39,15 +39,15 @@ struct PeerRun<Dialect: PeerDialect & ~Copyable>: Sendable {
         try await on(loop) { $0.startSending() }
         try await wait(plan.warmup, loop)
         let first = try await on(loop, \.counts)
+        let began = NIODeadline.now()
         let start = try usage()
         let ownStart = ProcessUsage.ofThisProcess()
-        let began = NIODeadline.now()
         try await on(loop) { $0.recordsFrom = $0.now }
         try await wait(plan.duration, loop)
         let last = try await on(loop, \.counts)
+        let seconds = Double((NIODeadline.now() - began).nanoseconds) / 1e9
         let end = try usage()
         let ownEnd = ProcessUsage.ofThisProcess()
-        let seconds = Double((NIODeadline.now() - began).nanoseconds) / 1e9
         try await on(loop) { $0.isSending = false }
         try await drain(loop)
 
