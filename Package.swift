@@ -78,7 +78,7 @@ let package = Package(
         ring(
             "Features", "MartletAccounts",
             [
-                "MartletCore", "MartletSQL", "MartletLog", "MartletBus", logging,
+                "MartletCore", "MartletWire", "MartletSQL", "MartletLog", "MartletBus", logging,
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "CryptoExtras", package: "swift-crypto"),
                 .product(name: "JWTKit", package: "jwt-kit"),

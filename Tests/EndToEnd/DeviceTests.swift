@@ -40,6 +40,44 @@ struct DeviceTests {
         #expect(event["clientId"]?.string == "c-1")
     }
 
+    @Test func `A new nickname shows from the next message on, though the token has the old one`() async throws {
+        let rest = TestServer.rest
+        let (ada, ben) = (try await TestServer.user("ada"), try await TestServer.user("ben"))
+        let direct = ada.direct(ben)
+        let (web, phone) = (try await TestServer.connect(ada), try await TestServer.connect(ada, device: "ios"))
+        let reader = try await TestServer.connect(ben)
+        func rename(_ nickname: String) async throws {
+            try await rest.succeed("PUT", "/api/user/profile", by: ada, #"{"nickname":"\#(nickname)"}"#)
+            for session in [web, phone] {
+                let notice = try await session.nextPush("notify")["data"]
+                #expect(notice?["type"]?.string == "profile_changed")
+                #expect(notice?["content"]?["nickname"]?.string == nickname)
+            }
+        }
+        func nameOfNext(_ push: String = "msg") async throws -> String? {
+            try await reader.nextPush(push)["data"]?["fromName"]?.string
+        }
+        let target = try await web.say("as I was", in: direct)
+        #expect(try await nameOfNext() == ada.name)
+        try await rename("Ada L.")
+        for session in [web, phone] {
+            try await session.say("as I am", in: direct)
+            #expect(try await nameOfNext() == "Ada L.")
+        }
+        try await web.succeed("react", #"{"conversationId":"\#(direct)","target":\#(target),"emoji":"👍"}"#)
+        #expect(try await nameOfNext("event") == "Ada L.")
+        try await rest.succeed("POST", "/api/chat/send", by: ada, textMessage("by REST", in: direct))
+        #expect(try await nameOfNext() == "Ada L.")
+        // The token is still that of before.
+        let late = try await WireClient.connect(port: TestServer.current.port)
+        #expect(try await late.login(ada)["nickname"]?.string == "Ada L.")
+        try await late.say("and back", in: direct)
+        #expect(try await nameOfNext() == "Ada L.")
+        try await rename("Countess")
+        try await late.say("and on", in: direct)
+        #expect(try await nameOfNext() == "Countess")
+    }
+
     @Test func `A user has so many sessions and no more: the oldest makes room`() async throws {
         let ada = try await TestServer.user("ada")
         let first = try await TestServer.connect(ada)

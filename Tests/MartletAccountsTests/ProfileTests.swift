@@ -46,6 +46,9 @@ import Testing
         let page = try await house.log.read(.inbox(alice.user), 1...100, limit: 10, newest: false)
         #expect(page.events.map(\.kind) == [.profileChanged, .profileChanged])
         #expect(page.events.allSatisfy { $0.sender == .system })
+        // Sessions take the name that they send under from here.
+        let contents = page.events.map { String(decoding: $0.body ?? [], as: UTF8.self) }
+        #expect(contents == [#"{"nickname":"Alice"}"#, #"{"nickname":"Alice"}"#])
     }
 
     @Test func anEmptyTextClearsAField() async throws {

@@ -25,6 +25,7 @@ struct Ports: Sendable {
 /// The features of one node, wired to one another through the protocols that they own.
 struct Features: Sendable {
     let accounts: Accounts
+    let users: any UserDirectory
     let administration: AccountAdministration
     let friends: Friends
     let access: ConversationAccess
@@ -42,6 +43,7 @@ struct Features: Sendable {
             ports.database, ports.log, ports.broker, ports.presence, ports.clock
         )
         let directory = AccountDirectory(database: database, clock: clock)
+        users = directory
         let hasher = PasswordHasher()
         administration = AccountAdministration(database: database, hasher: hasher, clock: clock)
         accounts = Accounts(
@@ -77,6 +79,10 @@ struct Features: Sendable {
             + GroupEndpoints(groups: groups).all + RoomEndpoints(rooms: rooms).all
     }
 
+    func authenticator(_ tokens: AccessTokens, _ revocations: Revocations) -> AccountAuthenticator {
+        AccountAuthenticator(accounts: accounts, tokens: tokens, revocations: revocations, users: users)
+    }
+
     func gatewayServices(
         _ ports: Ports, _ presenceWriter: any PresenceWriter, _ tokens: AccessTokens, _ revocations: Revocations,
         http: any HTTPEdge
@@ -87,7 +93,7 @@ struct Features: Sendable {
             log: ports.log, broker: ports.broker, presence: ports.presence, presenceWriter: presenceWriter,
             limiter: ports.limiter,
             clock: ports.clock,
-            authenticator: AccountAuthenticator(accounts: accounts, tokens: tokens, revocations: revocations),
+            authenticator: authenticator(tokens, revocations),
             conversations: source, rights: source, commands: EndpointCommands(table: CommandTable(endpoints)),
             announcer: FriendAnnouncer(friends: friends, broker: ports.broker, logger: ports.logger), http: http)
     }

@@ -18,9 +18,13 @@ struct AccountAuthenticator: SessionAuthenticator, TokenAuthenticator {
     let accounts: Accounts
     let tokens: AccessTokens
     let revocations: Revocations
+    let users: any UserDirectory
 
+    /// The name is today's, not the token's. Where it cannot be looked up, the token's will do.
     func caller(from token: String, trace: String) async throws(Fault) -> Caller {
-        try await tokens.caller(from: token, trace: trace)
+        let caller = try await tokens.caller(from: token, trace: trace)
+        guard let card = try? await users.card(caller.user) else { return caller }
+        return caller.named(card.name)
     }
 
     func signIn(token: String, device: DeviceKind?, session: SessionID) async throws(Fault) -> SessionUser {
@@ -42,11 +46,16 @@ struct AccountAuthenticator: SessionAuthenticator, TokenAuthenticator {
         return SessionUser(caller: caller, username: card.username, nickname: card.nickname)
     }
 
-    func confirm(_ caller: Caller) async throws(Fault) {
-        if caller.family != 0, revocations.isRevoked(family: caller.family) {
-            throw Fault(.invalidToken, "this sign-in has ended")
-        }
+    func confirm(_ user: SessionUser) async throws(Fault) -> SessionUser {
+        let caller = user.caller
+        if caller.family != 0, revocations.isRevoked(family: caller.family) { throw Self.ended }
+        guard caller.role != .guest else { return user }
+        // From the store, not from memory: a change is told to sessions a moment before the memory forgets what was.
+        guard let card = try await accounts.card(of: caller) else { throw Self.ended }
+        return SessionUser(caller: caller.named(card.name), username: card.username, nickname: card.nickname)
     }
+
+    private static let ended = Fault(.invalidToken, "this sign-in has ended")
 }
 
 /// The messaging feature tells sessions what to follow and what they missed.

@@ -64,7 +64,7 @@ package final class Server: Sendable {
         let port = port
         let router = features.router(
             ports, configuration, metrics, secrets: secrets,
-            authenticator: AccountAuthenticator(accounts: features.accounts, tokens: tokens, revocations: revocations)
+            authenticator: features.authenticator(tokens, revocations)
         ) {
             configuration.gatewayAddress(port: port.value)
         }

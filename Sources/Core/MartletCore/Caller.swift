@@ -27,6 +27,13 @@ package struct Caller: Sendable {
         self.name = name
         self.trace = trace
     }
+
+    /// The same caller under another name.
+    package func named(_ name: String) -> Caller {
+        Caller(
+            user: user, app: app, role: role, device: device, family: family, session: session, name: name,
+            trace: trace)
+    }
 }
 
 /// What an account is to its app.

@@ -12,6 +12,7 @@ extension GatewayLoop {
             forEachFollower(event.conversation) { $0.deliver(delivery) }
             if event.kind == .membership { membersChanged(event) }
             if event.kind == .groupLeft { left(event) }
+            if event.kind == .profileChanged { profileChanged(event) }
         }
         flushDirty()
         let elapsed = NIODeadline.now() - committed
@@ -50,6 +51,15 @@ extension GatewayLoop {
             let group = content["conversationId"]?.string.flatMap({ ConversationID($0) })
         else { return }
         leave(group, user)
+    }
+
+    /// A token keeps the name that it was made with: the sessions take the new one from here, so that no send has to look it up.
+    private func profileChanged(_ event: Event) {
+        guard case .inbox(let id) = event.conversation, let user = users[id],
+            let nickname = content(of: event)?["nickname"]?.string
+        else { return }
+        user.nickname = nickname
+        for session in user.sessions { session.rename(nickname) }
     }
 
     private func leave(_ group: ConversationID, _ user: LocalUser) {

@@ -21,8 +21,8 @@ package struct SessionUser: Sendable {
 /// Turns a token, or a guest's name, into a caller.
 package protocol SessionAuthenticator: Sendable {
     func signIn(token: String, device: DeviceKind?, session: SessionID) async throws(Fault) -> SessionUser
-    /// Throws where the sign-in was revoked since its token was checked.
-    func confirm(_ caller: Caller) async throws(Fault)
+    /// Throws where the sign-in was revoked since its token was checked. Returns the user as they are now: a token may have an old name.
+    func confirm(_ user: SessionUser) async throws(Fault) -> SessionUser
     func signIn(guest name: String, app: AppID?, device: DeviceKind?, address: String, session: SessionID)
         async throws(Fault) -> SessionUser
 }

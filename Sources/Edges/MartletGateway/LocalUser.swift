@@ -18,6 +18,8 @@ final class LocalUser {
     var groups: [ConversationID: Int64] = [:]
     /// Groups left while their list was on its way, so that the older list does not bring them back.
     var leftMeanwhile: Set<ConversationID> = []
+    /// What the inbox last said since there are sessions here; nil where it said nothing.
+    var nickname: String?
     private var rights: [ConversationID: CachedRight] = [:]
 
     init(_ id: UserID) { self.id = id }

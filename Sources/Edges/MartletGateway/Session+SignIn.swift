@@ -74,11 +74,12 @@ extension Session {
         let becameOnline = gateway.services.presenceWriter.opened(caller.user)
         let services = gateway.services
         loop.leaveLoop(self) { () throws(Fault) in
-            try await services.authenticator.confirm(caller)
-            return caller.role == .guest ? [] : try await services.conversations.groups(of: caller.user)
-        } then: { (session, result: Result<[ConversationID], Fault>) in
+            let confirmed = try await services.authenticator.confirm(signedIn)
+            return (confirmed, caller.role == .guest ? [] : try await services.conversations.groups(of: caller.user))
+        } then: { (session, result: Result<(SessionUser, [ConversationID]), Fault>) in
             switch result {
-            case .success(let groups): session.welcome(signedIn, groups, input, seq, becameOnline: becameOnline)
+            case .success((let confirmed, let groups)):
+                session.welcome(confirmed, groups, input, seq, becameOnline: becameOnline)
             case .failure(let fault):
                 session.leave()
                 session.signInFailed(fault, seq)
@@ -91,12 +92,15 @@ extension Session {
     ) {
         guard let user else { return }
         for group in groups where !user.leftMeanwhile.contains(group) { loop.follow(group, user) }
+        caller = signedIn.caller
+        // What an event said since the session joined is no older than what was read.
+        if let nickname = user.nickname { rename(nickname) }
         phase = .live
         lastHeard = loop.wheel.now
         let data = JSONWriter.object {
             $0.field("userId", signedIn.caller.user)
             $0.field("username", signedIn.username)
-            $0.field("nickname", signedIn.nickname)
+            $0.field("nickname", user.nickname ?? signedIn.nickname)
             $0.field("sessionId", id.text)
             $0.field("heartbeat", Int(gateway.configuration.heartbeat.components.seconds))
             $0.field("serverTime", gateway.services.clock.now)
@@ -111,6 +115,9 @@ extension Session {
         }
         if becameOnline { announce(signedIn.caller.user, online: true) }
     }
+
+    /// What the session sends goes out under the new name from here on.
+    func rename(_ nickname: String) { caller = caller?.named(nickname.isEmpty ? username : nickname) }
 
     private func announce(_ user: UserID, online: Bool) {
         let announcer = gateway.services.announcer

@@ -14,6 +14,11 @@ extension Accounts {
         return await profile(account, by: caller)
     }
 
+    /// The caller's card as it is stored now; nil where the account is not there, as after a restore from a backup.
+    package func card(of caller: Caller) async throws(Fault) -> UserCard? {
+        try await store.account(.id(caller.user), app: caller.app)?.card
+    }
+
     private func profile(_ account: Account, by caller: Caller) async -> Profile {
         let online = await presence.online(among: [account.id])
         return Profile(account: account, isOnline: online.contains(account.id), isOwn: account.id == caller.user)
@@ -25,11 +30,7 @@ extension Accounts {
         let checked = try change.checked()
         let account = try await log.transact { (connection, drafts) throws(Fault) in
             guard let account = try AccountStore.update(connection, caller.user, checked) else { throw .unknownUser }
-            drafts.append(
-                Draft(
-                    conversation: .inbox(caller.user), sender: .system, senderName: "", kind: .profileChanged,
-                    clientId: "",
-                    body: Array("{}".utf8)))
+            drafts.append(AccountEvents.profileChanged(account))
             return account
         }
         directory.forget(caller.user)
