@@ -16,11 +16,18 @@ struct HotLoop: Sendable {
 }
 
 /// What a loop has to work with.
-struct Setting {
+final class Setting {
     /// Iterations there will be in all.
     let iterations: Int
     /// An empty folder, gone behind the run.
     let folder: String
+    /// Checks that would cost too much to be counted: they run once, behind all iterations.
+    var check: () throws -> Void = {}
+
+    init(iterations: Int, folder: String) {
+        self.iterations = iterations
+        self.folder = folder
+    }
 }
 
 /// A loop that did not do what it should: its counts mean nothing.

@@ -8,7 +8,8 @@ import Foundation
 @main
 enum HotLoops {
     static let all =
-        FrameLoops.all + TextLoops.all + CommandLoops.all + EncodingLoops.all + LogLoops.all + GatewayLoops.all
+        FrameLoops.all + TextLoops.all + CommandLoops.all + EncodingLoops.all + LogLoops.all + MessageLoops.all
+        + FanOutLoops.all
 
     static func main() {
         let arguments = CommandLine.arguments.dropFirst()
@@ -37,13 +38,15 @@ enum HotLoops {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
         let warmUp = max(2, iterations / 8)
-        let body = try loop.prepare(Setting(iterations: warmUp + iterations, folder: folder.path))
+        let setting = Setting(iterations: warmUp + iterations, folder: folder.path)
+        let body = try loop.prepare(setting)
         try body(0..<warmUp)
         markHotLoop()
         let start = ContinuousClock.now
         try body(warmUp..<(warmUp + iterations))
         let elapsed = ContinuousClock.now - start
         markHotLoop()
+        try setting.check()
         let nanoseconds = elapsed / .nanoseconds(1) / Double(iterations * loop.operations)
         print("\(loop.name): \(iterations) iterations, \(Int(nanoseconds)) ns for each \(loop.operation)")
     }

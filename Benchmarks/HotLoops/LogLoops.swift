@@ -7,7 +7,7 @@ import MartletSQL
 /// counted, that of the kernel (writing, fsync) is not.
 enum LogLoops {
     static let all = [
-        HotLoop(name: "log-1", operation: "event stored, one in a commit", iterations: 400) {
+        HotLoop(name: "log-1", operation: "event stored, one in a commit", iterations: 512) {
             try append(group: 1, $0)
         },
         HotLoop(name: "log-16", operation: "event stored, 16 in a commit", operations: 16, iterations: 100) {
@@ -18,17 +18,25 @@ enum LogLoops {
         },
     ]
 
-    /// Conversations that the events are spread over; the log remembers them after the first.
-    private static let conversations = 64
+    /// Conversations that the events are spread over, and events that the log's index may lack. Both are small, and there are as many events before
+    /// the first iteration, so that the index is brought up to date while it is counted.
+    private static let (conversations, unindexed) = (16, 1024)
 
     private static func append(group: Int, _ setting: Setting) throws -> HotLoop.Body {
         let database = try openDatabase(setting.folder)
         let committed = Tally()
-        let log = SQLiteEventLog(database, clock: StandingTime()) { committed.add($0.count) }
+        let log = try blocking {
+            try await SQLiteEventLog(database, clock: StandingTime(), unindexed: unindexed) {
+                committed.add($0.count)
+            }
+        }
         let lane = Lane()
         let requests = (0..<setting.iterations).map { iteration in
             (0..<group).map { AppendRequest(draft: draft(iteration * group + $0), token: UInt64($0), lane: lane) }
         }
+        log.submit((1...2 * unindexed).map { AppendRequest(draft: draft(-$0), token: UInt64($0), lane: lane) })
+        try expect(lane.wait(), is: 2 * unindexed, "events stored")
+        waitUntil { committed.count == 2 * unindexed }
         return { iterations in
             let before = committed.count
             for iteration in iterations {
@@ -42,7 +50,7 @@ enum LogLoops {
     }
 
     private static func draft(_ number: Int) -> Draft {
-        let sender = UserID(unchecked: Int64(1 + number % conversations))
+        let sender = UserID(unchecked: Int64(1 + abs(number) % conversations))
         return Draft(
             conversation: .direct(sender, Samples.bob), sender: sender, senderName: "alice", kind: .text,
             clientId: Samples.clientId(number), body: Samples.content)
@@ -51,8 +59,8 @@ enum LogLoops {
     /// A database of its own in the folder, with the server's schema.
     static func openDatabase(_ folder: String) throws -> SQLiteDatabase {
         let database = try SQLiteDatabase(.file(folder + "/martlet.sqlite"))
-        try blocking {
-            try await Migrator(Migration.all(log: [.sqliteLog])).migrate(database, now: Samples.time)
+        _ = try blocking {
+            try await Migrator(Migration.all(log: Migration.sqliteLog)).migrate(database, now: Samples.time)
         }
         return database
     }

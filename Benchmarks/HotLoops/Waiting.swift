@@ -15,15 +15,18 @@ final class Tally: Sendable {
 }
 
 /// Waits on this thread for what is asynchronous: for the preparation of a loop, never within one.
-func blocking(_ work: @escaping @Sendable () async throws -> Void) throws {
+func blocking<Value: Sendable>(_ work: @escaping @Sendable () async throws -> Value) throws -> Value {
     let done = DispatchSemaphore(value: 0)
-    let failure = Mutex<(any Error)?>(nil)
+    let outcome = Mutex<Result<Value, any Error>?>(nil)
     Task {
-        do { try await work() } catch { failure.withLock { $0 = error } }
+        let result: Result<Value, any Error>
+        do { result = .success(try await work()) } catch { result = .failure(error) }
+        outcome.withLock { $0 = result }
         done.signal()
     }
     done.wait()
-    if let error = failure.withLock({ $0 }) { throw error }
+    guard let result = outcome.withLock({ $0 }) else { throw BrokenLoop("no result") }
+    return try result.get()
 }
 
 /// Waits until another thread has got so far, two seconds at most.

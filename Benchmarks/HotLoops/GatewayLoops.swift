@@ -1,4 +1,0 @@
-/// The gateway.
-enum GatewayLoops {
-    static let all: [HotLoop] = []
-}
