@@ -156,4 +156,31 @@ import Testing
             #expect(try await again.append(message("12")).seq == 12)
         }
     }
+
+    @Test func `A database of the schema before has its events in the index`() async throws {
+        let database = try SQLiteDatabase(.memory)
+        let clock = ManualClock()
+        try await Migrator(Migration.all(log: [.sqliteLogTables])).migrate(database, now: clock.now)
+        try await database.write { connection throws(Fault) in
+            try connection.run("INSERT INTO log_conversations (id, name) VALUES (1, 'd:1:2'), (2, 'g:1')")
+            for (ordinal, conversation, seq, kind) in [(1, 1, 1, 1), (2, 2, 1, 1), (3, 1, 2, 33), (4, 2, 2, 1)] {
+                try connection.run(
+                    """
+                    INSERT INTO log_events (ordinal, conversation, seq, sender, kind, time, client_id, body) VALUES
+                        (\(ordinal), \(conversation), \(seq), 1, \(kind), 5, '', \(ordinal == 1 ? nil : body("\(ordinal)")))
+                    """)
+            }
+            try connection.run("INSERT INTO log_amendments VALUES (1, 1, 2, 33, 1)")
+        }
+        try await Migrator(Migration.all(log: Migration.sqliteLog)).migrate(database, now: clock.now)
+        let problems = try await Verifier(database: database).run().problems
+        #expect(problems == [])
+        let log = try await SQLiteEventLog(database, clock: clock) { _ in }
+        let page = try await log.read(direct, 1...10, limit: 10, newest: false)
+        #expect(page.events.map(\.seq) == [1, 2])
+        #expect(page.amendments.map(\.target) == [1])
+        #expect(try await log.unread([direct: 0, group(1): 0], for: bob) == [direct: 0, group(1): 2])
+        #expect(try await log.append(message("next", in: group(1))).seq == 3)
+        log.close()
+    }
 }

@@ -65,7 +65,7 @@ import Testing
                 return try await tasks.reduce(into: [[String]]()) { $0.append($1) }
             }
             #expect(applied.count { !$0.isEmpty } == 1)
-            #expect(applied.first { !$0.isEmpty }?.suffix(1) == ["log"])
+            #expect(applied.first { !$0.isEmpty }?.suffix(1) == ["log index"])
         }
     }
 

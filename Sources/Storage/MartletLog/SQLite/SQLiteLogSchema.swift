@@ -5,7 +5,7 @@ extension Migration {
     /// writes at the end of the file's tree. The retry window lies beside it,
     /// in two generations of at least 24 hours each: the older one is emptied when the newer one is full, instead of
     /// deleting row by row.
-    static let sqliteLogTables = Migration(
+    package static let sqliteLogTables = Migration(
         4, "log",
         [
             """
