@@ -4,8 +4,9 @@
 #
 #   Benchmarks/run.sh [quick|full] [profile …]
 #
-# quick (the default) takes about two minutes; full uses 15,000 connections and takes about ten. Profiles are the names below: idle, pairs,
-# pairs-paced, pairs-window, room, room-window, storm. MARTLET names another binary, DURATION another number of seconds.
+# quick (the default) takes about three minutes; full uses 15,000 connections and takes about twelve. Profiles are the names below: idle, echo,
+# echo-paced, pairs, pairs-window, pairs-paced, rest, rest-paced, room, room-window, group, slow, slow-closed, storm. quick leaves echo-paced,
+# rest-paced and slow-closed out unless they are named. MARTLET names another binary, DURATION another number of seconds.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -19,86 +20,57 @@ esac
 wanted=("$@")
 
 if [ "$size" = full ]; then
-    many=15000 pairs=1000 room=1001 duration=${DURATION-20}
+    many=15000 pairs=1000 room=1001 group=10000 duration=${DURATION-20}
 else
-    many=2000 pairs=200 room=201 duration=${DURATION-8}
+    many=2000 pairs=200 room=201 group=2000 duration=${DURATION-8}
 fi
 
-# One file per connection on either side, and some more.
-ulimit -n "$(ulimit -Hn)"
-if [ "$(ulimit -n)" != unlimited ] && [ "$(ulimit -n)" -lt $((many + 200)) ]; then
-    echo "at most $(ulimit -n) files are allowed, $((many + 200)) are needed: raise the hard limit of \`ulimit -n\`" >&2
-    exit 1
-fi
-
-martlet=${MARTLET-}
-if [ -z "$martlet" ]; then
-    swift build -c release --product martlet >&2
-    martlet=.build/release/martlet
-fi
-
-folder=$(mktemp -d "${TMPDIR:-/tmp}/martlet-bench.XXXXXX")
-results=Benchmarks/results
-server=
-mkdir -p "$results"
-
-stop() {
-    if [ -n "$server" ] && kill -0 "$server" 2>/dev/null; then
-        kill -TERM "$server"
-        wait "$server" || true
-    fi
-    server=
-}
-clean() {
-    stop
-    rm -rf "$folder"
-}
-trap clean EXIT
-trap 'exit 130' INT TERM
+# shellcheck source=Benchmarks/server.sh
+source Benchmarks/server.sh
 
 # A server of its own for every profile, on an empty log: figures don't depend on their order, and memory is that of the profile alone.
-start() {
-    rm -rf "$folder/data"
-    "$martlet" user import --data "$folder/data" "$folder/users.csv" >/dev/null
-    "$martlet" token --data "$folder/data" --from "$folder/users.csv" >"$folder/tokens"
-    "$martlet" serve --data "$folder/data" --port 0 --no-rate-limits >"$folder/log" 2>&1 &
-    server=$!
-    local tries=0
-    until url=$(sed -n 's|^listening on http://\(.*\)$|ws://\1/ws|p' "$folder/log") && [ -n "$url" ]; do
-        if ! kill -0 "$server" 2>/dev/null || [ $((tries += 1)) -gt 300 ]; then
-            echo "the server did not start:" >&2
-            cat "$folder/log" >&2
-            exit 1
-        fi
-        sleep 0.1
-    done
-}
-
 failed=0
 measure() {
-    local name=$1
+    local name=$1 code=0
     shift
     if [ ${#wanted[@]} -gt 0 ] && [[ " ${wanted[*]} " != *" $name "* ]]; then return; fi
-    start
-    local code=0
+    prepare
+    serve
     echo
-    "$martlet" bench "$@" --url "$url" --tokens "$folder/tokens" --server-pid "$server" --json-file "$results/$name.json" || code=$?
+    echo "[$name]"
+    # A duration that a profile names itself comes behind this one and wins.
+    bench "$name" "$1" --duration "$duration" "${@:2}" || code=$?
     if [ $code -ne 0 ]; then
         echo "$name: FAILED ($code)"
         failed=1
     fi
     stop
 }
+# For full runs, and where it is asked for.
+measure_further() {
+    if [ "$size" = full ] || [ ${#wanted[@]} -gt 0 ]; then measure "$@"; fi
+}
 
-for ((number = 1; number <= many; number++)); do echo "bench$number,,"; done >"$folder/users.csv"
+machine | tee "$results/machine.txt"
+measure idle idle --connections "$many"
+measure echo echo --connections "$pairs"
+measure_further echo-paced echo --connections "$pairs" --rate 10000
+measure pairs pairs --connections "$pairs"
+measure pairs-window pairs --connections "$pairs" --window 8
+measure pairs-paced pairs --connections "$pairs" --rate 5000 --trace-slowest
+measure rest rest --connections "$pairs"
+measure_further rest-paced rest --connections "$pairs" --rate 500
+measure room room --connections "$room"
+measure room-window room --connections "$room" --window 8
+# A percentile of the last receivers takes some messages, of which there are few a second.
+measure group group --connections "$group" --rate 5 --duration $((2 * duration))
 
-echo "$(uname -sm), $(nproc) cores, $("$martlet" --version), $(date -u +%Y-%m-%dT%H:%MZ), commit $(git rev-parse --short HEAD 2>/dev/null || echo none)" |
-    tee "$results/machine.txt"
-measure idle idle --connections "$many" --duration "$duration"
-measure pairs pairs --connections "$pairs" --duration "$duration"
-measure pairs-window pairs --connections "$pairs" --window 8 --duration "$duration"
-measure pairs-paced pairs --connections "$pairs" --rate 5000 --duration "$duration"
-measure room room --connections "$room" --duration "$duration"
-measure room-window room --connections "$room" --window 8 --duration "$duration"
+# Three parts of half the time each. The second one's server has no patience: it closes those who don't read, who come back with cursors.
+duration=$(((duration + 1) / 2))
+slow=(slow --connections 220 --slow 20 --senders 2 --size 4096 --rate 200)
+measure slow "${slow[@]}"
+# Buffers have to fill before a reader counts as slow.
+MARTLET_GATEWAY_SLOW_READER_TIMEOUT=1 measure_further slow-closed "${slow[@]}" --duration $((duration > 6 ? duration : 6))
+
 measure storm storm --connections "$many"
 exit "$failed"
