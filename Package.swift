@@ -168,7 +168,10 @@ let package = Package(
             ]),
         tests(
             "PeerBenchTests",
-            ["MartletCore", "MartletWire", "MartletBench", "PeerBench", .product(name: "NIOCore", package: "swift-nio")]),
+            [
+                "MartletCore", "MartletWire", "MartletBench", "PeerBench",
+                .product(name: "NIOCore", package: "swift-nio"),
+            ]),
         tests("MartletBusTests", ["MartletCore", "MartletBus"]),
         tests(
             "MartletSQLTests",
@@ -210,8 +213,9 @@ let package = Package(
         tests(
             "MartletServerTests",
             [
-                "MartletCore", "MartletBus", "MartletAccounts", "MartletAPI", "MartletGateway", "MartletLog",
-                "MartletServer",
+                "MartletCore", "MartletSQL", "MartletBus", "MartletAccounts", "MartletAPI", "MartletGateway",
+                "MartletLog",
+                "MartletServer", logging,
             ]),
     ]
 )

@@ -33,7 +33,8 @@ struct AccountAuthenticator: SessionAuthenticator, TokenAuthenticator {
             user: identity.user, app: identity.app, role: identity.role, device: device ?? identity.device,
             family: identity.family,
             session: session, name: identity.name, trace: session.text)
-        return SessionUser(caller: caller, username: identity.username, nickname: identity.name)
+        return SessionUser(
+            caller: caller, username: identity.username, nickname: identity.name, issuedAt: identity.issuedAt)
     }
 
     func signIn(
@@ -48,11 +49,14 @@ struct AccountAuthenticator: SessionAuthenticator, TokenAuthenticator {
 
     func confirm(_ user: SessionUser) async throws(Fault) -> SessionUser {
         let caller = user.caller
-        if caller.family != 0, revocations.isRevoked(family: caller.family) { throw Self.ended }
+        guard !revocations.isRevoked(caller.user, family: caller.family, issuedAt: user.issuedAt) else {
+            throw Self.ended
+        }
         guard caller.role != .guest else { return user }
         // From the store, not from memory: a change is told to sessions a moment before the memory forgets what was.
         guard let card = try await accounts.card(of: caller) else { throw Self.ended }
-        return SessionUser(caller: caller.named(card.name), username: card.username, nickname: card.nickname)
+        return SessionUser(
+            caller: caller.named(card.name), username: card.username, nickname: card.nickname, issuedAt: user.issuedAt)
     }
 
     private static let ended = Fault(.invalidToken, "this sign-in has ended")

@@ -10,11 +10,14 @@ package struct SessionUser: Sendable {
     package let caller: Caller
     package let username: String
     package let nickname: String
+    /// When the token that let them in was made. Without one, whatever ended for this user ends this sign-in, too.
+    package let issuedAt: Instant
 
-    package init(caller: Caller, username: String, nickname: String) {
+    package init(caller: Caller, username: String, nickname: String, issuedAt: Instant = .distantPast) {
         self.caller = caller
         self.username = username
         self.nickname = nickname
+        self.issuedAt = issuedAt
     }
 }
 

@@ -29,18 +29,20 @@ package final class Revocations: Sendable {
         }
     }
 
-    /// A whole user's end counts for tokens without a sign-in of their own, by the second in which they were made; all
-    /// others are ended by their family, so that a token made right after a password change is valid.
     func isRevoked(_ identity: AccessTokens.Identity) -> Bool {
-        state.withLock { state in
-            guard identity.family == 0 else { return state.families[identity.family] != nil }
-            guard let end = state.users[identity.user] else { return false }
-            return identity.issuedAt.seconds <= end.seconds
-        }
+        isRevoked(identity.user, family: identity.family, issuedAt: identity.issuedAt)
     }
 
-    /// Whether a sign-in has ended, for a session that was let in by its token a moment ago.
-    package func isRevoked(family: Int64) -> Bool { state.withLock { $0.families[family] != nil } }
+    /// Whether that by which somebody came in has ended since it was made. A whole user's end counts for what belongs to
+    /// no sign-in (`family` 0), by the second in which it was made; all others are ended by their family, so that a token
+    /// made right after a password change is valid.
+    package func isRevoked(_ user: UserID, family: Int64, issuedAt: Instant) -> Bool {
+        state.withLock { state in
+            guard family == 0 else { return state.families[family] != nil }
+            guard let end = state.users[user] else { return false }
+            return issuedAt.seconds <= end.seconds
+        }
+    }
 
     /// Forgets what ended before `time`: tokens of that age have expired.
     func forget(before time: Instant) {
