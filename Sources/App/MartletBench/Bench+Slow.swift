@@ -16,6 +16,8 @@ extension Bench {
         try await fleet.each { $0.readOn() }
         async let whole = caughtUp(fleet, missed, since: stopped)
         parts.append(try await part("they read on", fleet))
+        // Each part has its own latencies; what comes later belongs to none.
+        try await fleet.each { $0.recordsFrom = nil }
         // Time and CPU of the measured messages: what comes later is caught up beside no others.
         let end = try await fleet.counts()
         var report = BenchReport(options, seconds: meter.seconds)

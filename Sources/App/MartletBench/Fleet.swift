@@ -127,7 +127,7 @@ struct Fleet: Sendable {
     private func traceSlowest(_ report: inout BenchReport) async throws {
         var slowest = SlowestDeliveries()
         for part in try await map(\.slowest) { slowest.add(part) }
-        let begin = try await map(\.recordsFrom).compactMap { $0 }.min() ?? 0
+        let begin = try await map(\.recordsBegan).compactMap { $0 }.min() ?? 0
         report.slowest = slowest.slowest.map { delivery in
             BenchReport.SlowDelivery(
                 offset: delivery.due > begin ? Double(delivery.due - begin) / 1e9 : 0,

@@ -35,7 +35,9 @@ final class LoadLoop: @unchecked Sendable {
     /// While each sends its first message.
     var isIntroducing = false
     /// Messages that should have gone out from here on are measured; nil: none.
-    var recordsFrom: UInt64?
+    var recordsFrom: UInt64? { didSet { recordsBegan = recordsBegan ?? recordsFrom } }
+    /// The first of these, where a run is measured in parts.
+    private(set) var recordsBegan: UInt64?
 
     // Connecting.
     private var toConnect: [LoadSession] = []
