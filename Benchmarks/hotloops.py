@@ -10,6 +10,8 @@ They repeat almost exactly, however busy the machine is. `make hotloops` builds 
 """
 
 import argparse
+import concurrent.futures
+import contextlib
 import json
 import os
 import platform
@@ -138,6 +140,8 @@ def without_debug_information(binary, folder):
 
 def run(binary, loop, folder):
     """Runs a loop and returns the profile of its measured iterations."""
+    folder = os.path.join(folder, loop.name)
+    os.mkdir(folder)
     output = os.path.join(folder, "callgrind.out")
     command = [
         "valgrind", "--tool=callgrind", "--dump-line=no", f"--callgrind-out-file={output}", f"--dump-before={MARK}",
@@ -157,10 +161,7 @@ def run(binary, loop, folder):
         raise Failure(f"{loop.name}: callgrind wrote {len(parts)} parts instead of 2: is {MARK} called twice?")
     # The first is what came before the measured iterations, the one without a number what came behind.
     with open(os.path.join(folder, "callgrind.out.2"), encoding="utf-8", errors="replace") as file:
-        profile = parse(file)
-    for name in parts + ["callgrind.out"]:
-        os.remove(os.path.join(folder, name))
-    return profile
+        return parse(file)
 
 
 def counts(loop, profile):
@@ -282,10 +283,16 @@ def main():
     measured, wrong = {}, []
     if not options.json:
         print(HEADER)
-    with tempfile.TemporaryDirectory(prefix="martlet-hotloops.") as folder:
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="martlet-hotloops."))
         binary = without_debug_information(options.binary, folder)
-        for loop in chosen:
-            profile = run(binary, loop, folder)
+        # Counts don't mind company, but valgrind runs one thread at a time.
+        workers = concurrent.futures.ThreadPoolExecutor(max_workers=min(2, os.cpu_count() or 1))
+        runs = [workers.submit(run, binary, loop, folder) for loop in chosen]
+        # Those that have not begun need not, once one has failed.
+        stack.callback(workers.shutdown, cancel_futures=True)
+        for loop, result in zip(chosen, runs):
+            profile = result.result()
             found = counts(loop, profile)
             measured[loop.name] = found
             threshold = thresholds["loops"].get(loop.name)
