@@ -118,7 +118,9 @@ final class LogIndexer {
         while dueTaken < due.count, !isInTail(due[dueTaken]) { dueTaken += 1 }
         // Up to the oldest that is still missing; where none is, up to what was moved.
         let missing = dueTaken < due.count ? due[dueTaken].ordinal : placed.first?.entry.ordinal
-        if let through = missing.map({ $0 - 1 }) ?? (last > 0 ? last : nil) { try statements.setIndexed(through: through) }
+        if let through = missing.map({ $0 - 1 }) ?? (last > 0 ? last : nil) {
+            try statements.setIndexed(through: through)
+        }
     }
 
     /// Whether a stretch is still there; it may have moved, and another one of its conversation begun.

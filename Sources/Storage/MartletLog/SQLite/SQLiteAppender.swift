@@ -148,7 +148,11 @@ final class SQLiteAppender {
         if let place = places[conversation] { return place }
         let key = try statements.key(of: conversation)
         let last: Int64
-        if let committed = indexer.lastSeq(conversation) { last = committed } else { last = try statements.lastSeq(key) }
+        if let committed = indexer.lastSeq(conversation) {
+            last = committed
+        } else {
+            last = try statements.lastSeq(key)
+        }
         let place = Place(key: key, last: last)
         places[conversation] = place
         return place

@@ -26,7 +26,8 @@ extension SQLiteEventLog {
                 events.reverse()
                 events += try Self.stored(found.suffix(limit), conversation, connection)
             } else {
-                events = try Self.indexed(conversation, place.key, range, below: stretch, limit: limit, "ASC", connection)
+                events = try Self.indexed(
+                    conversation, place.key, range, below: stretch, limit: limit, "ASC", connection)
                 events += try Self.stored(found.prefix(limit - events.count), conversation, connection)
             }
             return LogPage(
@@ -255,7 +256,8 @@ extension SQLiteEventLog {
         Event(
             conversation: conversation, seq: try row.integer("seq"), ordinal: try row.integer("ordinal"),
             sender: try row.user("sender"),
-            senderName: "", kind: try row.eventKind("kind"), clientId: try row.text("client_id"), time: try row.instant("time"),
+            senderName: "", kind: try row.eventKind("kind"), clientId: try row.text("client_id"),
+            time: try row.instant("time"),
             body: try row.optionalBlob("body"))
     }
 }

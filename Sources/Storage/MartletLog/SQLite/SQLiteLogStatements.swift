@@ -37,7 +37,8 @@ final class SQLiteLogStatements {
                 (SELECT ordinal FROM log_amendments WHERE conversation = ?1 AND target = ?2 AND kind = \(EventKind.edit.rawValue))
             """)
         insertAmendment = try make(
-            "INSERT INTO log_amendments (conversation, target, seq, kind, sender, ordinal) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
+            "INSERT INTO log_amendments (conversation, target, seq, kind, sender, ordinal) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
+        )
         readState = try make("SELECT value FROM log_state WHERE name = ?1")
         writeState = try make("UPDATE log_state SET value = ?1 WHERE name = ?2")
         var find: [SQLiteStatement] = []
