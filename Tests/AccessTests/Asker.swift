@@ -113,7 +113,9 @@ enum Place: String, CaseIterable, Sendable {
             return .signedIn(
                 .no(.notAMember), [.foreigner: unknown, .member: action == .follow ? .no(.notAllowed) : allowed])
         case .otherRoom: return .signedIn(unknown, [.foreigner: .no(.notAMember)])
-        case .dissolved, .acrossApps: return .signedIn(unknown)
+        case .dissolved: return .signedIn(unknown)
+        case .acrossApps:
+            return .signedIn(unknown, [.member: .no(.unknownUser), .foreigner: .no(.unknownUser)])
         }
     }
 }

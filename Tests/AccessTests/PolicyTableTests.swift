@@ -72,6 +72,9 @@ struct PolicyTableTests {
             outcomes: [.notAMember, .notAMember, .notAMember, .notAMember]),
         .init(name: "own inbox", standing: .ownInbox, outcomes: [nil, .notAllowed, nil, .notAllowed]),
         .init(
+            name: "nobody", standing: .nobody,
+            outcomes: [.unknownUser, .unknownUser, .unknownUser, .unknownUser], guests: refused),
+        .init(
             name: "nothing", standing: .nothing,
             outcomes: [.unknownConversation, .unknownConversation, .unknownConversation, .unknownConversation]),
     ]

@@ -131,6 +131,9 @@ enum RestAccessTable {
             AccessRow("POST /api/chat/send", "to a user", aboutUser) { world, _ in
                 .json(#""to":\#(world.newcomer.id),\#(messageFields())"#)
             },
+            AccessRow("POST /api/chat/send", "to nobody", .signedIn(.no(.unknownUser))) { _, _ in
+                .json(#""to":999999,\#(messageFields())"#)
+            },
             AccessRow(
                 "POST /api/chat/send", "to one who blocked them",
                 .signedIn(.no(.blocked), [.foreigner: .no(.unknownUser)])

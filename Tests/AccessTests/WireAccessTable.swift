@@ -43,23 +43,22 @@ enum WireAccessTable {
         + [
             AccessRow(
                 "send", "to a user",
-                live(.signedIn(.ok, [.foreigner: .no(.unknownConversation), .guest: .no(.guestsRefused)]))
+                live(.signedIn(.ok, [.foreigner: .no(.unknownUser), .guest: .no(.guestsRefused)]))
             ) { world, _ in .json(#""to":\#(world.newcomer.id),\#(messageFields())"#) },
             AccessRow(
                 "send", "to one who blocked them",
-                live(.signedIn(.no(.blocked), [.foreigner: .no(.unknownConversation), .guest: .no(.guestsRefused)]))
+                live(.signedIn(.no(.blocked), [.foreigner: .no(.unknownUser), .guest: .no(.guestsRefused)]))
             ) { world, _ in .json(#""to":\#(world.blocker.id),\#(messageFields())"#) },
             AccessRow(
                 "send", "to one who takes no strangers",
-                live(
-                    .signedIn(
-                        .no(.strangersRefused), [.foreigner: .no(.unknownConversation), .guest: .no(.guestsRefused)]))
+                live(.signedIn(.no(.strangersRefused), [.foreigner: .no(.unknownUser), .guest: .no(.guestsRefused)]))
             ) { world, _ in .json(#""to":\#(world.recluse.id),\#(messageFields())"#) },
+            AccessRow("send", "to nobody", live(.signedIn(.no(.unknownUser), [.guest: .no(.guestsRefused)]))) { _, _ in
+                .json(#""to":999999,\#(messageFields())"#)
+            },
             AccessRow(
                 "typing", "to one who blocked them",
-                live(
-                    .signedIn(
-                        .no(.blocked), [.foreigner: .no(.unknownConversation), .guest: .no(.unknownConversation)]))
+                live(.signedIn(.no(.blocked), [.foreigner: .no(.unknownUser), .guest: .no(.unknownConversation)]))
             ) { world, asker in
                 guard let user = world.users[asker] else { return .json(#""conversationId":"d:1:2""#) }
                 return .json(#""conversationId":"\#(user.direct(world.blocker))""#)

@@ -68,6 +68,15 @@ struct SendTests {
         }
         #expect(await reasonOf(alice, .user(carol.user)) == .unknownUser)
         #expect(await reasonOf(alice, .user(UserID(unchecked: 99))) == .unknownUser)
+        for nobody in [carol.user, guest.user, UserID(unchecked: 99)] {
+            let conversation = try #require(ConversationID.between(alice.user, nobody))
+            #expect(await reasonOf(alice, .conversation(conversation)) == .unknownUser)
+            // What a session asks for its sends.
+            let right = try await village.access.sendRight(alice, conversation)
+            let refused = await reason { () throws(Fault) in try right.check(now: village.clock.now) }
+            #expect(refused == .unknownUser)
+        }
+        #expect(await reasonOf(guest, .user(UserID(unchecked: 99))) == .guestsRefused)
         #expect(await reasonOf(alice, .user(alice.user)) == .invalidField)
         #expect(await reasonOf(alice, .conversation(direct(bob, guest))) == .unknownConversation)
         #expect(await reasonOf(alice, .conversation(.inbox(alice.user))) == .notAllowed)

@@ -37,6 +37,8 @@ package enum Standing: Sendable {
     case room(isHere: Bool)
     /// The caller's own inbox.
     case ownInbox
+    /// A direct conversation of the caller's with one who is not there, is another app's or a guest: never tell which.
+    case nobody
     /// Another app's, another user's inbox, or not there at all: never tell which.
     case nothing
 }
@@ -67,8 +69,10 @@ package enum Policy {
         switch standing {
         case .nothing: throw Fault(.unknownConversation, "there is no such conversation")
         case .outsider: throw Fault(.notAMember, "only members may do this")
+        case .direct where role == .guest, .nobody where role == .guest:
+            throw Fault(.guestsRefused, "guests may only use rooms")
+        case .nobody: throw Fault(.unknownUser, "there is no such user")
         case .direct(let relation):
-            if role == .guest { throw Fault(.guestsRefused, "guests may only use rooms") }
             guard action == .write || action == .type else { return }
             try requireWriting(relation)
         case .member(let memberRole, let mutedUntil, let allMutedUntil):

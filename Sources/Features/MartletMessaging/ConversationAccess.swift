@@ -67,10 +67,11 @@ package struct ConversationAccess: Sendable {
     private func view(of caller: Caller, in conversation: ConversationID) async throws(Fault) -> View {
         switch conversation {
         case .direct:
+            guard let peer = conversation.peer(of: caller.user) else { return View(standing: .nothing, firstSeq: 1) }
             // Guests have rooms only: nobody writes to them, as they write to nobody.
-            guard let peer = conversation.peer(of: caller.user), let card = try await users.card(peer),
-                card.app == caller.app, card.role != .guest
-            else { return View(standing: .nothing, firstSeq: 1) }
+            guard let card = try await users.card(peer), card.app == caller.app, card.role != .guest else {
+                return View(standing: .nobody, firstSeq: 1)
+            }
             let relation = try await relations.relation(of: caller.user, to: peer)
             return View(standing: .direct(relation), firstSeq: 1)
         case .group(let id):

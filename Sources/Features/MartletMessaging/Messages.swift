@@ -44,11 +44,7 @@ package struct Messages: Sendable {
         }
         _ = try MessageContent.check(kind, content.span)
         let conversation = try Self.conversation(destination, caller)
-        let right = try await access.sendRight(caller, conversation)
-        if case .user(let user) = destination, !right.isKnown {
-            throw Fault(.unknownUser, "there is no user \(user.value)", field: "to")
-        }
-        try right.check(now: clock.now)
+        try await access.sendRight(caller, conversation).check(now: clock.now)
         let receipt = try await append(caller, conversation, kind, clientId, content)
         return (conversation, receipt)
     }

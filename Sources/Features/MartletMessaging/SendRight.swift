@@ -15,7 +15,4 @@ package struct SendRight: Sendable {
     package func check(now: Instant) throws(Fault) {
         try Policy.require(.write, standing, role: role, now: now)
     }
-
-    /// False where the answer would be the same as for a conversation that is not there.
-    var isKnown: Bool { if case .nothing = standing { false } else { true } }
 }
