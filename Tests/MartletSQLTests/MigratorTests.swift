@@ -59,7 +59,8 @@ import Testing
                     tasks.addTask {
                         let database = try SQLiteDatabase(.file(path))
                         defer { database.close() }
-                        return try await Migrator(Migration.all(log: Migration.sqliteLog)).migrate(database, now: .distantPast)
+                        return try await Migrator(Migration.all(log: Migration.sqliteLog)).migrate(
+                            database, now: .distantPast)
                     }
                 }
                 return try await tasks.reduce(into: [[String]]()) { $0.append($1) }

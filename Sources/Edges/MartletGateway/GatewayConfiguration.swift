@@ -50,8 +50,8 @@ package struct GatewayConfiguration: Sendable {
     static let sendsInFlight = 256
     /// Other commands of one session at work; past it the socket is not read.
     static let commandsInFlight = 8
-    /// Commands of all sessions at work; past it they are refused.
-    static let commandsInAll = 4096
+    /// Commands of all sessions at work; past it they are refused. All that a node's sessions ask for when they come back at once should fit.
+    static let commandsInAll = 32_768
     /// Refused sign-ins before the connection is closed.
     static let signInTries = 5
     /// Rooms that one session may be in.

@@ -46,7 +46,8 @@ extension Session {
     private func signInFailed(_ fault: Fault, _ seq: [UInt8]?) {
         phase = .anonymous
         refuse(fault, seq: seq, .login)
-        signInTries += 1
+        // A server that is too busy to look has not refused anybody.
+        if !fault.isOurs { signInTries += 1 }
         if signInTries >= GatewayConfiguration.signInTries { close(.refused) }
     }
 

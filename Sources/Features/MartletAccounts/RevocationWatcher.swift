@@ -46,6 +46,7 @@ package struct RevocationWatcher: Sendable {
                 polls += 1
                 if polls.isMultiple(of: 60) { revocations.forget(before: oldest) }
             } catch {
+                guard !Task.isCancelled else { return }
                 logger.warning("cannot read revocations", metadata: ["error": "\(error)"])
             }
             do { try await Task.sleep(for: interval) } catch { return }
