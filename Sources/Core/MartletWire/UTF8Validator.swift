@@ -18,7 +18,7 @@ package struct UTF8Validator: Sendable {
     package mutating func accept(_ bytes: Span<UInt8>) -> Bool {
         var index = 0
         while index < bytes.count {
-            if remaining == 0 { index = Self.asciiEnd(bytes, index) }
+            if remaining == 0 { index = Self.wholeEnd(bytes, Self.asciiEnd(bytes, index)) }
             guard index < bytes.count else { return true }
             let byte = bytes[index]
             index += 1
@@ -43,6 +43,25 @@ package struct UTF8Validator: Sendable {
             raw.unsafeLoadUnaligned(fromByteOffset: index, as: UInt64.self) & 0x8080_8080_8080_8080 == 0
         {
             index &+= 8
+        }
+        return index
+    }
+
+    /// Moves over whole characters of two and three bytes, which most other text is made of. Those behind E0 and ED, where not every byte may
+    /// follow, are left to the state.
+    @inlinable
+    static func wholeEnd(_ bytes: Span<UInt8>, _ index: Int) -> Int {
+        var index = index
+        while index &+ 3 <= bytes.count {
+            let (first, second) = (bytes[index], bytes[index &+ 1])
+            guard second & 0xC0 == 0x80 else { return index }
+            if first &- 0xE1 <= 0xEF - 0xE1, first != 0xED, bytes[index &+ 2] & 0xC0 == 0x80 {
+                index &+= 3
+            } else if first &- 0xC2 <= 0xDF - 0xC2 {
+                index &+= 2
+            } else {
+                return index
+            }
         }
         return index
     }
