@@ -74,6 +74,7 @@ struct DeviceTests {
         try await late.say("and back", in: direct)
         #expect(try await nameOfNext() == "Ada L.")
         try await rename("Countess")
+        _ = try await late.nextPush("notify")
         try await late.say("and on", in: direct)
         #expect(try await nameOfNext() == "Countess")
     }

@@ -9,8 +9,8 @@ package struct WaitedTooLong: Error, CustomStringConvertible {
     package init(description: String) { self.description = description }
 }
 
-/// How long a test waits for something that must happen.
-package let patience = Duration.seconds(30)
+/// How long a test waits for something that must happen: long, since it only ends a test that has failed.
+package let patience = Duration.seconds(60)
 
 /// State that several threads change, and that tests wait on. Conditions are looked at on every change, never by
 /// polling.

@@ -9,6 +9,8 @@ import urllib.request
 from playwright.sync_api import Browser, Page, expect
 
 PASSWORD = "correct horse 8"
+# Milliseconds to wait for what must happen: long, since they only end a scenario that has failed.
+PATIENCE = 30_000
 # What the browser itself writes while the network is away. Everything else in the console is a failure.
 EXPECTED = ("net::ERR_INTERNET_DISCONNECTED", "net::ERR_NETWORK_CHANGED")
 
@@ -31,7 +33,7 @@ class Person:
     def open(self) -> Page:
         """One more page of this person's browser."""
         self.page = self.context.new_page()
-        self.page.set_default_timeout(10_000)
+        self.page.set_default_timeout(PATIENCE)
         self.page.on("console", self._console)
         self.page.on("pageerror", lambda error: self.complaints.append(f"{self.username}: {error}"))
         self.page.goto(self.url)
@@ -63,7 +65,7 @@ class Person:
         self.online()
 
     def online(self) -> None:
-        self.page.wait_for_selector("html[data-connection=online]", state="attached", timeout=20_000)
+        self.page.wait_for_selector("html[data-connection=online]", state="attached")
 
     def reload(self) -> None:
         self.page.reload()
@@ -110,9 +112,9 @@ class Person:
 
     def sees(self, text: str, state: str | None = None):
         row = self.message(text)
-        expect(row).to_have_count(1, timeout=15_000)
+        expect(row).to_have_count(1)
         if state:
-            expect(row).to_have_attribute("data-state", state, timeout=10_000)
+            expect(row).to_have_attribute("data-state", state)
         return row
 
     def texts(self, prefix: str = "") -> list[str]:

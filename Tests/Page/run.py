@@ -13,8 +13,9 @@ import sys
 import time
 import urllib.request
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
+import people
 import scenarios
 
 
@@ -32,6 +33,7 @@ def main() -> int:
         print(f"no server answers at {url}: {error}", file=sys.stderr)
         return 2
 
+    expect.set_options(timeout=people.PATIENCE)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=options.chromium, args=["--no-sandbox"])
         world = scenarios.World(browser, url, mark=format(time.time_ns() // 1_000_000 % 10**8, "d"))
