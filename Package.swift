@@ -97,11 +97,14 @@ let package = Package(
                 "MartletCore", "MartletWire", "MartletLog", "MartletBus", "MartletMessaging", logging, lifecycle,
                 .product(name: "DequeModule", package: "swift-collections"),
             ] + nio),
+        .systemLibrary(
+            name: "CZlib", path: "Sources/Edges/CZlib", pkgConfig: "zlib",
+            providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
         ring(
             "Edges", "MartletAPI",
             [
-                "MartletCore", "MartletWire", "MartletBus", "MartletAccounts", "MartletSocial", "MartletMessaging",
-                logging,
+                "CZlib", "MartletCore", "MartletWire", "MartletBus", "MartletAccounts", "MartletSocial",
+                "MartletMessaging", logging,
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -206,7 +209,7 @@ let package = Package(
         tests(
             "MartletAPITests",
             [
-                "MartletCore", "MartletWire", "MartletBus", "MartletAPI", "MartletTestSupport", logging,
+                "CZlib", "MartletCore", "MartletWire", "MartletBus", "MartletAPI", "MartletTestSupport", logging,
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ] + nio),

@@ -119,13 +119,17 @@ struct APIHouse {
 
     static let page = StaticAsset(
         path: "/", contentType: "text/html; charset=utf-8", bytes: Array("<p>hi".utf8), etag: "\"v1\"")
+    /// Large enough to be worth compressing.
+    static let script = Array(String(repeating: "export const answer = 42;\n", count: 200).utf8)
+    private static let scriptAsset = StaticAsset(
+        path: "/web/main.js", contentType: "text/javascript; charset=utf-8", bytes: script, etag: "\"v2\"")
 
     var router: APIRouter {
         let checks = checks
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         return APIRouter(
-            endpoints: TestEndpoints.all, assets: [Self.page], pagePolicy: "default-src 'self'",
+            endpoints: TestEndpoints.all, assets: [Self.page, Self.scriptAsset], pagePolicy: "default-src 'self'",
             services: APIServices(
                 authenticator: FakeTokens(), limiter: LocalRateLimiter(isOn: isRateLimited), clock: clock,
                 metrics: registry,

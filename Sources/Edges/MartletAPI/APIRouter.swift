@@ -162,13 +162,16 @@ package struct APIRouter: Sendable {
 
     private static func handler(_ asset: StaticAsset, policy: String) -> Handler {
         { (request, _) throws(Fault) in
-            var response =
-                if asset.isCurrent(request.headers[.ifNoneMatch]) {
-                    Response(status: .notModified, headers: [.cacheControl: "no-cache"])
-                } else {
-                    Envelope.content(asset.bytes, asset.contentType, cache: "no-cache")
-                }
-            response.headers[.eTag] = asset.etag
+            let form = asset.form(accepting: request.headers[.acceptEncoding])
+            var response: Response
+            if form.isCurrent(request.headers[.ifNoneMatch]) {
+                response = Response(status: .notModified, headers: [.cacheControl: "no-cache"])
+            } else {
+                response = Envelope.content(form.bytes, asset.contentType, cache: "no-cache")
+                response.headers[.contentEncoding] = form.encoding
+            }
+            response.headers[.eTag] = form.etag
+            if asset.varies { response.headers[.vary] = "Accept-Encoding" }
             response.headers[.contentSecurityPolicy] = policy
             return response
         }

@@ -26,7 +26,7 @@ struct CORSRules: Sendable {
 
     func mark(_ response: inout Response, _ request: APIRequest) {
         guard !origins.isEmpty else { return }
-        response.headers[.vary] = "Origin"
+        response.headers[.vary] = [response.headers[.vary], "Origin"].compactMap { $0 }.joined(separator: ", ")
         guard let origin = allowed(request) else { return }
         response.headers[.accessControlAllowOrigin] = origin
         response.headers[.accessControlExposeHeaders] = "Retry-After, X-Request-Id"
