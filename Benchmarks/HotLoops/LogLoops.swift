@@ -32,9 +32,9 @@ enum LogLoops {
         }
         let lane = Lane()
         let requests = (0..<setting.iterations).map { iteration in
-            (0..<group).map { AppendRequest(draft: draft(iteration * group + $0), token: UInt64($0), lane: lane) }
+            (0..<group).map { AppendRequest(draft: draft(iteration * group + $0), token: $0, lane: lane) }
         }
-        log.submit((1...2 * unindexed).map { AppendRequest(draft: draft(-$0), token: UInt64($0), lane: lane) })
+        log.submit((1...2 * unindexed).map { AppendRequest(draft: draft(-$0), token: $0, lane: lane) })
         try expect(lane.wait(), is: 2 * unindexed, "events stored")
         waitUntil { committed.count == 2 * unindexed }
         return { iterations in
@@ -70,10 +70,12 @@ enum LogLoops {
         private let answered = DispatchSemaphore(value: 0)
         private let stored = Tally()
 
-        func complete(_ outcomes: [(token: UInt64, draft: Draft, outcome: AppendOutcome)]) {
-            for answer in outcomes { if case .success = answer.outcome { stored.add(1) } }
+        func complete(_ requests: ArraySlice<AppendRequest>) {
+            for request in requests { if case .success = request.outcome { stored.add(1) } }
             answered.signal()
         }
+
+        func wake() {}
 
         /// Returns how many of the batch were stored.
         func wait() -> Int {

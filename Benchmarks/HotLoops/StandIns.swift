@@ -108,17 +108,14 @@ final class ImmediateLog: EventLog {
                 let seq = places.seqs[request.draft.conversation, default: Samples.firstNumber] + 1
                 places.seqs[request.draft.conversation] = seq
                 places.ordinal += 1
-                return Event(
-                    request.draft,
-                    Receipt(seq: seq, ordinal: places.ordinal, time: Samples.time, isRepeat: false))
+                let receipt = Receipt(seq: seq, ordinal: places.ordinal, time: Samples.time, isRepeat: false)
+                request.outcome = .success(receipt)
+                return Event(request.draft, receipt)
             }
         }
-        lane.complete(
-            zip(requests, events).map { request, event in
-                let receipt = Receipt(seq: event.seq, ordinal: event.ordinal, time: event.time, isRepeat: false)
-                return (request.token, request.draft, .success(receipt))
-            })
+        lane.complete(requests[...])
         onCommit(events)
+        lane.wake()
     }
 
     func transact<Value: Sendable>(

@@ -153,22 +153,22 @@ final class LogFixture: Sendable {
 /// Collects answers, and lets a test wait for a number of them.
 final class CollectingLane: AppendLane {
     private struct State {
-        var outcomes: [(token: UInt64, draft: Draft, outcome: AppendOutcome)] = []
+        var requests: [AppendRequest] = []
         var waiter: (count: Int, continuation: CheckedContinuation<Void, Never>)?
     }
 
     private let state = Mutex(State())
 
-    var outcomes: [(token: UInt64, draft: Draft, outcome: AppendOutcome)] { state.withLock { $0.outcomes } }
-    var receipts: [Receipt] { outcomes.compactMap { try? $0.outcome.get() } }
+    var requests: [AppendRequest] { state.withLock { $0.requests } }
+    var receipts: [Receipt] { requests.compactMap { try? $0.outcome.get() } }
     var faults: [Fault] {
-        outcomes.compactMap { if case .failure(let fault) = $0.outcome { fault } else { nil } }
+        requests.compactMap { if case .failure(let fault) = $0.outcome { fault } else { nil } }
     }
 
-    func complete(_ outcomes: [(token: UInt64, draft: Draft, outcome: AppendOutcome)]) {
+    func complete(_ requests: ArraySlice<AppendRequest>) {
         let ready = state.withLock { state in
-            state.outcomes += outcomes
-            guard let waiter = state.waiter, state.outcomes.count >= waiter.count else {
+            state.requests += requests
+            guard let waiter = state.waiter, state.requests.count >= waiter.count else {
                 return nil as CheckedContinuation<Void, Never>?
             }
             state.waiter = nil
@@ -177,11 +177,13 @@ final class CollectingLane: AppendLane {
         ready?.resume()
     }
 
+    func wake() {}
+
     /// Returns once `count` answers have come in all.
     func wait(_ count: Int) async {
         await withCheckedContinuation { continuation in
             let isThere = state.withLock { state in
-                if state.outcomes.count >= count { return true }
+                if state.requests.count >= count { return true }
                 state.waiter = (count, continuation)
                 return false
             }
@@ -190,7 +192,7 @@ final class CollectingLane: AppendLane {
     }
 
     func requests(_ drafts: [Draft]) -> [AppendRequest] {
-        drafts.enumerated().map { AppendRequest(draft: $0.element, token: UInt64($0.offset), lane: self) }
+        drafts.enumerated().map { AppendRequest(draft: $0.element, token: $0.offset, lane: self) }
     }
 }
 

@@ -97,7 +97,7 @@ import Testing
     @Test func answersASend() {
         let receipt = Receipt(seq: 42, ordinal: 123_456, time: Instant(milliseconds: 1_640_995_200_123), isRepeat: true)
         let frame = NativeEncoder.sendAnswer(
-            seq: utf8("a-1"), conversation: .room(AppID(unchecked: 1), "lobby"), receipt: receipt, allocator: allocator)
+            seq: "a-1", conversation: .room(AppID(unchecked: 1), "lobby"), receipt: receipt, allocator: allocator)
         let expected =
             #"{"seq":"a-1","cmd":"send","response":{"code":200,"codeMsg":"Success","data":{"#
             + #""conversationId":"r:1:lobby","seq":42,"messageId":123456,"time":1640995200123}}}"#
@@ -110,13 +110,13 @@ import Testing
             payload(NativeEncoder.answer(seq: nil, cmd: .heartbeat, data: nil, allocator: allocator))
                 == #"{"cmd":"heartbeat","response":{"code":200,"codeMsg":"Success","data":{}}}"#)
         #expect(
-            payload(NativeEncoder.answer(seq: [], cmd: .read, data: utf8("{\"a\":1}"), allocator: allocator))
+            payload(NativeEncoder.answer(seq: "", cmd: .read, data: utf8("{\"a\":1}"), allocator: allocator))
                 == #"{"seq":"","cmd":"read","response":{"code":200,"codeMsg":"Success","data":{"a":1}}}"#)
     }
 
     @Test func echoesSeqAsItCame() throws {
         let raw = #"\u0041\"\\语"#
-        let answer = try read(NativeEncoder.answer(seq: utf8(raw), cmd: .ack, data: nil, allocator: allocator))
+        let answer = try read(NativeEncoder.answer(seq: raw, cmd: .ack, data: nil, allocator: allocator))
         #expect(answer["seq"]?.string == "A\"\\语")
     }
 
@@ -131,7 +131,7 @@ import Testing
         struct Hidden: Error {}
         let fault = Fault(
             .rateLimited, "too \"fast\"", field: "content.text", retryAfter: .milliseconds(1_500), cause: Hidden())
-        let answer = try read(NativeEncoder.fault(seq: utf8("9"), cmd: .send, fault, allocator: allocator))
+        let answer = try read(NativeEncoder.fault(seq: "9", cmd: .send, fault, allocator: allocator))
         #expect(answer["seq"]?.string == "9")
         let response = try #require(answer["response"])
         #expect(response["code"]?.integer == 429)

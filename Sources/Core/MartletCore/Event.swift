@@ -105,8 +105,9 @@ package struct Receipt: Sendable, Equatable {
     }
 }
 
-/// An event as the log holds it.
-package struct Event: Sendable {
+/// An event as the log holds it. A class, because one event goes through many hands: each of them counts one reference
+/// where it would count one for every field.
+package final class Event: Sendable {
     package let conversation: ConversationID
     package let seq: Int64
     package let ordinal: Int64
@@ -136,7 +137,7 @@ package struct Event: Sendable {
         self.origin = origin
     }
 
-    package init(_ draft: Draft, _ receipt: Receipt) {
+    package convenience init(_ draft: Draft, _ receipt: Receipt) {
         self.init(
             conversation: draft.conversation, seq: receipt.seq, ordinal: receipt.ordinal, sender: draft.sender,
             senderName: draft.senderName, kind: draft.kind, clientId: draft.clientId, time: receipt.time,

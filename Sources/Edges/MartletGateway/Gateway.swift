@@ -5,7 +5,7 @@ import MartletWire
 import NIOCore
 import Synchronization
 
-/// What the loops of a node share. The broker delivers here; each event goes to the loop that owns its conversation.
+/// What the loops of a node share. The broker delivers here; Gateway+Topics.swift brings its events to the loops.
 package final class Gateway: BrokerReceiver, Sendable {
     let configuration: GatewayConfiguration
     let services: GatewayServices
@@ -20,7 +20,8 @@ package final class Gateway: BrokerReceiver, Sendable {
     private let sessionCount = Atomic<UInt64>(0)
     private let addresses = Mutex<[String: Int]>([:])
     private let isDraining = Atomic<Bool>(false)
-    private let loops: [GatewayLoop]
+    let loops: [GatewayLoop]
+    let topics = Mutex(Topics())
 
     package init(
         _ configuration: GatewayConfiguration, _ services: GatewayServices, _ metrics: GatewayMetrics, _ logger: Logger,
@@ -47,19 +48,7 @@ package final class Gateway: BrokerReceiver, Sendable {
 
     var isStopping: Bool { isDraining.load(ordering: .relaxed) }
 
-    // MARK: Events and signals
-
-    package func receive(_ events: [Event]) {
-        let committed = NIODeadline.now()
-        guard loops.count > 1 else { return loops[0].own(events, committed) }
-        var shares = [[Event]](repeating: [], count: loops.count)
-        for event in events { shares[owner(of: event.conversation)].append(event) }
-        for (loop, share) in zip(loops, shares) where !share.isEmpty { loop.own(share, committed) }
-    }
-
-    private func owner(of conversation: ConversationID) -> Int {
-        Int(UInt(bitPattern: conversation.hashValue) % UInt(loops.count))
-    }
+    // MARK: Signals
 
     package func receive(_ signal: Signal, done: (@Sendable () -> Void)?) {
         let countdown = Countdown(loops.count, done)

@@ -3,20 +3,23 @@ import MartletCore
 import MartletWire
 import NIOCore
 
+/// An event on its way to the loop's sessions: encoded once for all of them, if anybody needs it. Each loop encodes for itself, since cores that
+/// count references to the same bytes would slow one another down.
+struct Delivery {
+    let event: Event
+    let allocator: ByteBufferAllocator
+    private(set) lazy var frame = NativeEncoder.push(event, allocator: allocator)
+}
+
 // Local fan-out: writes events to this loop's sessions, and flushes each socket once.
 extension GatewayLoop {
-    func deliver(_ deliveries: [Delivery], _ committed: NIODeadline) {
-        for delivery in deliveries {
-            let event = delivery.event
-            if event.kind == .groupJoined { joined(event) }
-            forEachFollower(event.conversation) { $0.deliver(delivery) }
-            if event.kind == .membership { membersChanged(event) }
-            if event.kind == .groupLeft { left(event) }
-            if event.kind == .profileChanged { profileChanged(event) }
-        }
-        flushDirty()
-        let elapsed = NIODeadline.now() - committed
-        gateway.metrics.deliveryLatency.record(UInt64(max(0, elapsed.nanoseconds / 1000)))
+    func deliver(_ event: Event) {
+        if event.kind == .groupJoined { joined(event) }
+        var delivery = Delivery(event: event, allocator: allocator)
+        forEachFollower(event.conversation) { $0.deliver(&delivery) }
+        if event.kind == .membership { membersChanged(event) }
+        if event.kind == .groupLeft { left(event) }
+        if event.kind == .profileChanged { profileChanged(event) }
     }
 
     /// The inbox says that its user is in a group now: the user's sessions follow it, from the event that let them in.

@@ -7,21 +7,21 @@ import Synchronization
 /// A send whose answer is awaited.
 struct PendingSend {
     let session: Session
-    /// The request's `seq`, as it came.
-    let seq: [UInt8]?
+    /// The command's `seq`, as it came.
+    let seq: String?
 }
 
 // The intake: sends of all sessions of the loop go to the log's writer together, and their answers come back together.
 extension GatewayLoop: AppendLane {
     /// Queues a send. The batch leaves at the end of the turn, with what the loop's other sockets brought.
-    func submit(_ draft: Draft, _ session: Session, seq: [UInt8]?) {
+    func submit(_ draft: consuming Draft, _ session: Session, seq: String?) {
         let slot = freeSends.popLast() ?? pendingSends.count
         let pending = PendingSend(session: session, seq: seq)
         if slot == pendingSends.count { pendingSends.append(pending) } else { pendingSends[slot] = pending }
         session.sendsInFlight += 1
         inFlight.wrappingAdd(1, ordering: .relaxed)
         gateway.metrics.sends.add()
-        outgoing.append(AppendRequest(draft: draft, token: UInt64(slot), lane: self))
+        outgoing.append(AppendRequest(draft: draft, token: slot, lane: self))
         guard !isSubmitScheduled else { return }
         isSubmitScheduled = true
         eventLoop.execute { [self] in
@@ -33,14 +33,10 @@ extension GatewayLoop: AppendLane {
     }
 
     /// Called by the log, on its own thread.
-    func complete(_ outcomes: [(token: UInt64, draft: Draft, outcome: AppendOutcome)]) {
-        eventLoop.execute { [self] in
-            for (token, draft, outcome) in outcomes { answer(Int(token), draft, outcome) }
-            flushDirty()
-        }
-    }
+    package func complete(_ requests: ArraySlice<AppendRequest>) { arrivals.withLock { $0.answered += requests } }
 
-    private func answer(_ slot: Int, _ draft: Draft, _ outcome: AppendOutcome) {
+    func answer(_ request: AppendRequest) {
+        let slot = request.token
         guard let pending = pendingSends[slot] else { return }
         pendingSends[slot] = nil
         freeSends.append(slot)
@@ -48,12 +44,12 @@ extension GatewayLoop: AppendLane {
         let session = pending.session
         session.sendsInFlight -= 1
         guard session.isOpen else { return }
-        switch outcome {
+        switch request.outcome {
         case .success(let receipt):
-            session.stored(draft.conversation, receipt.seq)
+            session.stored(request.draft.conversation, receipt.seq)
             session.write(
                 NativeEncoder.sendAnswer(
-                    seq: pending.seq, conversation: draft.conversation, receipt: receipt, allocator: allocator))
+                    seq: pending.seq, conversation: request.draft.conversation, receipt: receipt, allocator: allocator))
         case .failure(let fault):
             session.refuse(fault, seq: pending.seq, .send)
         }

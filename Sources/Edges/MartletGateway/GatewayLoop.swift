@@ -16,13 +16,17 @@ final class GatewayLoop: @unchecked Sendable {
     var sessions: [SessionID: Session] = [:]
     var users: [UserID: LocalUser] = [:]
     var topics: [ConversationID: LoopTopic] = [:]
+    /// Where a read's frames are unmasked and obeyed. Whoever uses it takes it, and gives it back.
+    private var workspace = ByteBuffer()
     /// Sessions with something written and not flushed.
     private var dirty: ContiguousArray<Session> = []
+    /// Those that are being flushed; empty otherwise.
+    private var flushing: ContiguousArray<Session> = []
+    /// Events written since the last flush. Counted here, since a counter that all loops share is slow.
+    var delivered = 0
 
-    // GatewayLoop+Owner.swift
-    var sequencer = TopicSequencer()
-    /// Events that wait for a gap before them to be filled.
-    var waiting: [ConversationID: [Event]] = [:]
+    // GatewayLoop+Arrivals.swift
+    let arrivals = Mutex(Arrivals())
 
     // GatewayLoop+Sends.swift
     var outgoing: [AppendRequest] = []
@@ -43,10 +47,8 @@ final class GatewayLoop: @unchecked Sendable {
     func attach(_ gateway: Gateway) {
         attached = gateway
         eventLoop.execute { [self] in
-            eventLoop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { [weak self] task in
-                guard let self, self.attached != nil else { return task.cancel() }
-                self.tick()
-            }
+            // Not weakly held, which would make all counting of references to the loop slow: it lives as long as its event loop.
+            eventLoop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in self.tick() }
         }
     }
 
@@ -61,6 +63,22 @@ final class GatewayLoop: @unchecked Sendable {
         flushDirty()
     }
 
+    // MARK: Reading
+
+    /// An empty buffer that nobody else holds, so that it may be changed in place.
+    func takeWorkspace() -> ByteBuffer {
+        defer { workspace = ByteBuffer() }
+        workspace.clear(minimumCapacity: Self.workspaceBytes)
+        return workspace
+    }
+
+    /// A buffer that grew is not kept.
+    func giveBack(_ workspace: ByteBuffer) {
+        if workspace.capacity <= 2 * Self.workspaceBytes { self.workspace = workspace }
+    }
+
+    private static let workspaceBytes = 16 * 1024
+
     // MARK: Writing
 
     func markDirty(_ session: Session) { dirty.append(session) }
@@ -68,9 +86,11 @@ final class GatewayLoop: @unchecked Sendable {
     /// Flushes each socket once per turn.
     func flushDirty() {
         guard !dirty.isEmpty else { return }
-        let sessions = dirty
-        dirty = []
-        for session in sessions { session.flush() }
+        swap(&dirty, &flushing)
+        for session in flushing { session.flush() }
+        flushing.removeAll(keepingCapacity: flushing.count <= 1024)
+        if delivered > 0 { gateway.metrics.deliveries.add(delivered) }
+        delivered = 0
     }
 
     // MARK: Following
@@ -131,7 +151,8 @@ final class GatewayLoop: @unchecked Sendable {
     func forEachFollower(_ conversation: ConversationID, _ body: (Session) -> Void) {
         switch conversation {
         case .direct(let low, let high):
-            for user in [users[low], users[high]] { user?.sessions.forEach(body) }
+            users[low]?.sessions.forEach(body)
+            users[high]?.sessions.forEach(body)
         case .inbox(let id):
             users[id]?.sessions.forEach(body)
         case .group, .room:

@@ -73,6 +73,9 @@ package struct GatewayServer: Service {
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
             .childChannelOption(.maxMessagesPerRead, value: 4)
+            // Each channel keeps its buffer: small ones, until somebody writes much.
+            .childChannelOption(
+                .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 512, initial: 512, maximum: 65_536))
             .childChannelOption(
                 .writeBufferWaterMark,
                 value: .init(low: configurationLow, high: gateway.configuration.slowReaderBytes)

@@ -67,7 +67,7 @@ package protocol HTTPEdge: Sendable {
 }
 
 /// All that the gateway leans on.
-package struct GatewayServices: Sendable {
+package final class GatewayServices: Sendable {
     package let log: any EventLog
     package let broker: any Broker
     package let presence: any Presence

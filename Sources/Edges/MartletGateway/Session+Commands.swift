@@ -13,10 +13,10 @@ extension Session {
         do throws(Fault) {
             command = try NativeCommand.scan(bytes)
         } catch {
-            let seq = NativeCommand.seq(bytes).map { Array(text.readableBytesView[offset: $0]) }
+            let seq = NativeCommand.seq(bytes).map { NativeCommand.text($0, bytes) }
             return refuse(limit() ?? error, seq: seq, .unknown)
         }
-        let seq = command.seq.map { Array(text.readableBytesView[offset: $0]) }
+        let seq = command.seqText(bytes)
         if let fault = limit() { return refuse(fault, seq: seq, command.name) }
         do throws(Fault) {
             try run(command, seq, text)
@@ -25,23 +25,21 @@ extension Session {
         }
     }
 
-    private func run(_ command: NativeCommand, _ seq: [UInt8]?, _ text: ByteBuffer) throws(Fault) {
+    private func run(_ command: NativeCommand, _ seq: String?, _ text: ByteBuffer) throws(Fault) {
         switch command.name {
         case .heartbeat:
             guard caller != nil else { throw Self.notSignedIn }
             answer(.heartbeat, seq, nil)
         case .login: try signIn(try fields(command, text), seq)
         case .unknown: throw Fault(.unknownCommand, "there is no such command", field: "cmd")
-        case .send:
-            guard let caller else { throw Self.notSignedIn }
-            try send(command, seq, text, caller)
+        case .send: try send(command, seq, text)
         default:
             guard let caller else { throw Self.notSignedIn }
             try runSlowly(command, seq, text, caller)
         }
     }
 
-    private func runSlowly(_ command: NativeCommand, _ seq: [UInt8]?, _ text: ByteBuffer, _ caller: Caller)
+    private func runSlowly(_ command: NativeCommand, _ seq: String?, _ text: ByteBuffer, _ caller: Caller)
         throws(Fault)
     {
         switch command.name {
@@ -72,11 +70,11 @@ extension Session {
     // MARK: Answers
 
     /// `data` nil is an empty object.
-    func answer(_ name: NativeCommandName, _ seq: [UInt8]?, _ data: [UInt8]?) {
+    func answer(_ name: NativeCommandName, _ seq: String?, _ data: [UInt8]?) {
         write(NativeEncoder.answer(seq: seq, cmd: name, data: data, allocator: loop.allocator))
     }
 
-    func refuse(_ fault: Fault, seq: [UInt8]?, _ name: NativeCommandName) {
+    func refuse(_ fault: Fault, seq: String?, _ name: NativeCommandName) {
         gateway.metrics.rejected(fault.reason)
         if let cause = fault.cause {
             gateway.logger.error(
@@ -85,7 +83,7 @@ extension Session {
         write(NativeEncoder.fault(seq: seq, cmd: name, fault, allocator: loop.allocator))
     }
 
-    func conclude(_ name: NativeCommandName, _ seq: [UInt8]?, _ result: Result<[UInt8], Fault>) {
+    func conclude(_ name: NativeCommandName, _ seq: String?, _ result: Result<[UInt8], Fault>) {
         switch result {
         case .success(let data): answer(name, seq, data)
         case .failure(let fault): refuse(fault, seq: seq, name)
@@ -110,28 +108,32 @@ extension Session {
 
     // MARK: Sending
 
-    private func send(_ command: NativeCommand, _ seq: [UInt8]?, _ text: ByteBuffer, _ caller: Caller) throws(Fault) {
+    private func send(_ command: NativeCommand, _ seq: String?, _ text: ByteBuffer) throws(Fault) {
+        // Not the whole caller, which is a copy of many fields.
+        guard let sender = caller?.user, let senderName = caller?.name else { throw Self.notSignedIn }
         guard let data = command.data else { throw .missing("data") }
-        let services = gateway.services
-        if gateway.configuration.isRateLimited,
-            let wait = services.limiter.take(.send(caller.user), gateway.configuration.sends, now: services.clock.now)
-        {
+        if gateway.configuration.isRateLimited, let wait = takeSend(sender) {
             throw Fault(.rateLimited, "too many messages", retryAfter: wait)
         }
         let bytes = text.readableBytesUInt8Span
         let send = try NativeSend.scan(bytes, data: data)
         _ = try MessageContent.check(send.kind, bytes.extracting(send.content))
-        let target = send.conversation ?? send.to.flatMap { .between(caller.user, $0) }
+        let target = send.conversation ?? send.to.flatMap { .between(sender, $0) }
         guard let conversation = target else { throw .invalid("to", "a message to oneself goes nowhere") }
-        let draft = Draft(
-            conversation: conversation, sender: caller.user, senderName: caller.name, kind: send.kind,
-            clientId: send.clientId,
-            body: Array(text.readableBytesView[offset: send.content]), origin: id)
-        try submit(draft, seq, caller)
+        try submit(
+            Draft(
+                conversation: conversation, sender: sender, senderName: senderName, kind: send.kind,
+                clientId: send.clientId, body: Array(text.readableBytesView[offset: send.content]), origin: id), seq)
+    }
+
+    /// Takes one from the user's bucket; otherwise says how long to wait.
+    private func takeSend(_ sender: UserID) -> Duration? {
+        let services = gateway.services
+        return services.limiter.take(.send(sender), gateway.configuration.sends, now: services.clock.now)
     }
 
     /// Sends at once where the right is known, else behind a look-up.
-    private func submit(_ draft: Draft, _ seq: [UInt8]?, _ caller: Caller) throws(Fault) {
+    private func submit(_ draft: consuming Draft, _ seq: String?) throws(Fault) {
         let conversation = draft.conversation
         if awaitingRight[conversation] != nil {
             sendsInFlight += 1
@@ -140,6 +142,7 @@ extension Session {
             try right.check(now: gateway.services.clock.now)
             loop.submit(draft, self, seq: seq)
         } else {
+            guard let caller else { throw Self.notSignedIn }
             sendsInFlight += 1
             awaitingRight[conversation] = [(draft, seq)]
             lookUpRight(conversation, caller)
@@ -175,7 +178,7 @@ extension Session {
 
     // MARK: Typing
 
-    private func type(_ conversation: ConversationID, _ seq: [UInt8]?, _ caller: Caller) throws(Fault) {
+    private func type(_ conversation: ConversationID, _ seq: String?, _ caller: Caller) throws(Fault) {
         if let right = user?.right(conversation, tick: loop.wheel.now) {
             try right.check(now: gateway.services.clock.now)
             gateway.services.broker.post(.typing(conversation, by: caller.user, to: .followers))

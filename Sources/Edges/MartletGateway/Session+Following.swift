@@ -8,13 +8,13 @@ import NIOCore
 extension Session {
     // MARK: Events
 
-    func deliver(_ delivery: Delivery) {
+    func deliver(_ delivery: inout Delivery) {
         let isOwn = delivery.event.origin == id
-        guard catchUp == nil else { return deliverBehind(delivery, isOwn) }
+        guard catchUp == nil else { return deliverBehind(&delivery, isOwn) }
         if !isOwn { push(delivery.frame) }
     }
 
-    private func deliverBehind(_ delivery: Delivery, _ isOwn: Bool) {
+    private func deliverBehind(_ delivery: inout Delivery, _ isOwn: Bool) {
         let event = delivery.event
         if catchUp?.arrived(event.conversation, event.seq, isOwn: isOwn) == .push { push(delivery.frame) }
         if (catchUp?.count ?? 0) > GatewayConfiguration.heldConversations { return close(.slowReader) }
@@ -24,7 +24,7 @@ extension Session {
     private func push(_ frame: ByteBuffer) {
         guard phase == .live else { return }
         write(frame)
-        gateway.metrics.deliveries.add()
+        loop.delivered += 1
         if !isWritable { becameSlow() }
     }
 
@@ -106,7 +106,7 @@ extension Session {
 
     // MARK: Sync
 
-    func sync(_ fields: borrowing JSONFields, _ seq: [UInt8]?, _ caller: Caller) throws(Fault) {
+    func sync(_ fields: borrowing JSONFields, _ seq: String?, _ caller: Caller) throws(Fault) {
         let cursors = try fields.cursors("cursors", Limits.syncCursors) ?? []
         let limit = try fields.limit(Limits.syncPageSize)
         if catchUp == nil { catchUp = CatchUp() }
@@ -121,7 +121,7 @@ extension Session {
     }
 
     private func synced(
-        _ result: Result<(SyncResult, [UInt8]), Fault>, _ cursors: [(ConversationID, Int64)], _ seq: [UInt8]?
+        _ result: Result<(SyncResult, [UInt8]), Fault>, _ cursors: [(ConversationID, Int64)], _ seq: String?
     ) {
         catchUp?.release()
         switch result {
@@ -159,7 +159,7 @@ extension Session {
 
     // MARK: Rooms
 
-    func enter(_ room: ConversationID, _ seq: [UInt8]?, _ caller: Caller) throws(Fault) {
+    func enter(_ room: ConversationID, _ seq: String?, _ caller: Caller) throws(Fault) {
         guard case .room = room else { throw Fault(.notARoom, "only rooms are entered", field: "conversationId") }
         guard rooms.contains(room) || rooms.count < GatewayConfiguration.roomsPerSession else {
             throw Fault(.limitReached, "a session can be in \(GatewayConfiguration.roomsPerSession) rooms")
@@ -175,7 +175,7 @@ extension Session {
         }
     }
 
-    private func entered(_ room: ConversationID, after last: Int64, _ seq: [UInt8]?, _ caller: Caller) {
+    private func entered(_ room: ConversationID, after last: Int64, _ seq: String?, _ caller: Caller) {
         let services = gateway.services
         var isFirst = false
         if !rooms.contains(room) {
@@ -200,7 +200,7 @@ extension Session {
         }
     }
 
-    func exit(_ room: ConversationID, _ seq: [UInt8]?) throws(Fault) {
+    func exit(_ room: ConversationID, _ seq: String?) throws(Fault) {
         guard let caller, let index = rooms.firstIndex(of: room) else {
             throw Fault(.notAMember, "this session is not in the room", field: "conversationId")
         }

@@ -6,15 +6,27 @@ import NIOCore
 // From bytes to frames: the handshake, then RFC 6455.
 extension Session {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        var bytes = unwrapInboundIn(data)
+        lastHeard = loop.wheel.now
+        let read = unwrapInboundIn(data)
         if var waiting = unread {
             unread = nil
-            waiting.writeBuffer(&bytes)
-            bytes = waiting
+            waiting.writeImmutableBuffer(read)
+            process(&waiting)
+            return keep(&waiting, isOwn: true)
         }
-        lastHeard = loop.wheel.now
-        if phase == .peeking { peek(&bytes) }
-        if phase != .peeking, phase != .over { process(&bytes) }
+        // Frames are unmasked in place, which NIO's buffer can't be changed in: it is kept for the next read.
+        var bytes = loop.takeWorkspace()
+        bytes.writeImmutableBuffer(read)
+        process(&bytes)
+        keep(&bytes, isOwn: false)
+        loop.giveBack(bytes)
+    }
+
+    /// Keeps what is not used yet. In a buffer of its own size, so that a few bytes of the next frame do not keep a whole read alive; but what
+    /// trickles in is not copied again and again.
+    private func keep(_ bytes: inout ByteBuffer, isOwn: Bool) {
+        guard bytes.readableBytes > 0, phase != .over else { return }
+        unread = isOwn && bytes.readerIndex == 0 ? bytes : ByteBuffer(buffer: bytes)
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
@@ -24,10 +36,9 @@ extension Session {
 
     private func peek(_ bytes: inout ByteBuffer) {
         switch RequestPeek.read(bytes.readableBytesUInt8Span) {
-        case .incomplete:
-            unread = bytes
+        case .incomplete: break
         case .http:
-            handOver(bytes)
+            handOver(ByteBuffer(buffer: bytes))
         case .refused(let refusal, _):
             write(ByteBuffer(bytes: refusal.response))
             flush()
@@ -47,9 +58,13 @@ extension Session {
         guard var bytes = unread else { return }
         unread = nil
         process(&bytes)
+        keep(&bytes, isOwn: true)
     }
 
+    /// Does what may be done, and leaves the rest in the buffer.
     private func process(_ bytes: inout ByteBuffer) {
+        if phase == .peeking { peek(&bytes) }
+        guard phase != .peeking else { return }
         do throws(WebSocketViolation) {
             while bytes.readableBytes > 0, phase != .over {
                 guard phase == .closing || (phase != .signingIn && mayObey) else { break }
@@ -57,11 +72,9 @@ extension Session {
                 handle(item)
             }
         } catch {
+            bytes.clear()
             close(error.code)
-            return
         }
-        // A copy, so that a few bytes of the next frame do not keep a whole read buffer alive.
-        if bytes.readableBytes > 0, phase != .over { unread = ByteBuffer(bytes: bytes.readableBytesView) }
     }
 
     private func handle(_ item: WebSocketDecoder.Item) {

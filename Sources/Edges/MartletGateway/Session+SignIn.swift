@@ -22,7 +22,7 @@ struct LoginInput: JSONInput {
 
 // Letting somebody in, and out again.
 extension Session {
-    func signIn(_ fields: borrowing JSONFields, _ seq: [UInt8]?) throws(Fault) {
+    func signIn(_ fields: borrowing JSONFields, _ seq: String?) throws(Fault) {
         guard caller == nil else { throw Fault(.alreadySignedIn, "this session has signed in already") }
         let input = try LoginInput(fields)
         guard (input.token == nil) != (input.guest == nil) else { throw .missing("token") }
@@ -43,7 +43,7 @@ extension Session {
         }
     }
 
-    private func signInFailed(_ fault: Fault, _ seq: [UInt8]?) {
+    private func signInFailed(_ fault: Fault, _ seq: String?) {
         phase = .anonymous
         refuse(fault, seq: seq, .login)
         // A server that is too busy to look has not refused anybody.
@@ -52,7 +52,7 @@ extension Session {
     }
 
     /// Joins the user's other sessions, then loads what to follow. From here on revocations reach the session, and events are held for it.
-    private func admit(_ signedIn: SessionUser, _ input: LoginInput, _ seq: [UInt8]?) {
+    private func admit(_ signedIn: SessionUser, _ input: LoginInput, _ seq: String?) {
         let configuration = gateway.configuration
         let caller = signedIn.caller
         let entry = SessionRegistry.Entry(session: id, loop: loop.index, device: caller.device)
@@ -89,7 +89,7 @@ extension Session {
     }
 
     private func welcome(
-        _ signedIn: SessionUser, _ groups: [ConversationID], _ input: LoginInput, _ seq: [UInt8]?, becameOnline: Bool
+        _ signedIn: SessionUser, _ groups: [ConversationID], _ input: LoginInput, _ seq: String?, becameOnline: Bool
     ) {
         guard let user else { return }
         for group in groups where !user.leftMeanwhile.contains(group) { loop.follow(group, user) }

@@ -27,13 +27,14 @@ final class Session: ChannelDuplexHandler, RemovableChannelHandler {
         case over
     }
 
-    unowned let loop: GatewayLoop
+    let loop: GatewayLoop
     private(set) var context: ChannelHandlerContext?
     var phase = Phase.peeking
     var decoder = WebSocketDecoder(role: .server, maximumMessage: Limits.requestBytes)
     /// Bytes that are not used yet: an incomplete frame, or commands that must wait.
     var unread: ByteBuffer?
     var address = ""
+    private var isCounted = false
 
     // Set by a login.
     var id = SessionID.none
@@ -46,7 +47,7 @@ final class Session: ChannelDuplexHandler, RemovableChannelHandler {
     /// The login asked to hold pushes until the first sync is answered.
     var isResuming = false
     /// Sends that wait to hear whether they may go to a conversation, in order.
-    var awaitingRight: [ConversationID: [(draft: Draft, seq: [UInt8]?)]] = [:]
+    var awaitingRight: [ConversationID: [(draft: Draft, seq: String?)]] = [:]
 
     // Load.
     var sendsInFlight = 0
@@ -63,6 +64,8 @@ final class Session: ChannelDuplexHandler, RemovableChannelHandler {
     /// When the wheel comes to this session; an entry that comes up at another tick is an older one.
     private var scheduledAt: UInt64 = .max
 
+    /// As the channel last said.
+    private(set) var isWritable = true
     private var isDirty = false
     private var isReadHeld = false
 
@@ -97,20 +100,26 @@ final class Session: ChannelDuplexHandler, RemovableChannelHandler {
         address = context.remoteAddress?.ipAddress ?? ""
         gateway.metrics.connections.add()
         guard gateway.admit(address) else {
+            gateway.metrics.connections.add(-1)
             phase = .over
             gateway.metrics.rejected(.overloaded)
             return context.close(promise: nil)
         }
         opened = loop.wheel.now
         schedule(opened + signInTicks)
-        let (gateway, address) = (gateway, address)
-        context.channel.closeFuture.whenComplete { _ in
-            gateway.metrics.connections.add(-1)
-            gateway.release(address)
-        }
+        isCounted = true
+    }
+
+    /// The connection does not count any more.
+    private func release() {
+        guard isCounted else { return }
+        isCounted = false
+        gateway.metrics.connections.add(-1)
+        gateway.release(address)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
+        release()
         end()
         self.context = nil
         context.fireChannelInactive()
@@ -129,6 +138,8 @@ final class Session: ChannelDuplexHandler, RemovableChannelHandler {
         phase = .over
         let loop = loop
         let bound = NIOLoopBound((self, context), eventLoop: loop.eventLoop)
+        // The handler leaves before the connection ends.
+        context.channel.closeFuture.whenComplete { _ in bound.value.0.release() }
         gateway.services.http.adopt(context.channel).whenComplete { result in
             let (session, context) = bound.value
             guard case .success(let serve) = result, session.gateway.serveHTTP(serve) else {
@@ -155,8 +166,6 @@ final class Session: ChannelDuplexHandler, RemovableChannelHandler {
         isDirty = false
         context?.flush()
     }
-
-    var isWritable: Bool { context?.channel.isWritable ?? false }
 
     /// Closes from this side: the close frame goes out, the peer's is awaited for a moment.
     func close(_ code: WebSocketCloseCode) {
@@ -222,6 +231,7 @@ final class Session: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
+        isWritable = context.channel.isWritable
         writabilityChanged()
         context.fireChannelWritabilityChanged()
     }

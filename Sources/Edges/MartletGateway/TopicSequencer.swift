@@ -1,7 +1,7 @@
 import MartletCore
 
 /// Restores the order of conversations' events, whatever the bus lost, repeated or reordered: what is next is delivered, what is old is dropped,
-/// and where something is missing the log is asked. Pure: one per loop, for the topics that the loop owns.
+/// and where something is missing the log is asked. Pure: one per node.
 struct TopicSequencer {
     enum Action: Equatable {
         case deliver

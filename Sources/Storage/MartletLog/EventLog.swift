@@ -4,19 +4,29 @@ import MartletSQL
 /// What became of a draft.
 package typealias AppendOutcome = Result<Receipt, Fault>
 
-/// Where answers to a batch of sends go: an event loop, in the gateway. Called on the log's thread, once per batch.
+/// Where answers to sends go: an event loop, in the gateway.
 package protocol AppendLane: AnyObject, Sendable {
-    func complete(_ outcomes: [(token: UInt64, draft: Draft, outcome: AppendOutcome)])
+    /// Called on the log's thread with requests of this lane that have their outcome, in their order. The events among
+    /// them are announced between this and `wake`, so that a lane can do both at once.
+    func complete(_ requests: ArraySlice<AppendRequest>)
+    /// Called behind the announcement.
+    func wake()
 }
 
-/// A draft on its way to the log, and where its answer goes.
-package struct AppendRequest: Sendable {
+/// A draft on its way to the log, and back with what became of it. One object that passes from hand to hand: the lane
+/// makes it, the log sets the outcome, and the lane reads it once it has it back. No two of them touch it at a time,
+/// which is why it may call itself Sendable.
+package final class AppendRequest: @unchecked Sendable {
     package let draft: Draft
-    /// Chosen by the lane, handed back with the outcome.
-    package let token: UInt64
+    /// Chosen by the lane.
+    package let token: Int
     package let lane: any AppendLane
+    /// Set by the log.
+    package var outcome = unanswered
 
-    package init(draft: Draft, token: UInt64, lane: any AppendLane) {
+    private static let unanswered = AppendOutcome.failure(Fault(.internalError, "internal error"))
+
+    package init(draft: Draft, token: Int, lane: any AppendLane) {
         self.draft = draft
         self.token = token
         self.lane = lane
@@ -139,7 +149,9 @@ private final class ContinuationLane: AppendLane {
 
     init(_ continuation: CheckedContinuation<AppendOutcome, Never>) { self.continuation = continuation }
 
-    func complete(_ outcomes: [(token: UInt64, draft: Draft, outcome: AppendOutcome)]) {
-        for outcome in outcomes { continuation.resume(returning: outcome.outcome) }
+    func complete(_ requests: ArraySlice<AppendRequest>) {
+        for request in requests { continuation.resume(returning: request.outcome) }
     }
+
+    func wake() {}
 }

@@ -116,9 +116,9 @@ struct FrameWriter: ~Copyable {
     }
 
     /// A string whose inside is escaped already, or needs no escapes.
-    mutating func quoted(_ inside: [UInt8]) {
+    mutating func quoted(_ inside: String) {
         append(UInt8(ascii: "\""))
-        raw(inside)
+        self.inside(inside)
         append(UInt8(ascii: "\""))
     }
 

@@ -74,6 +74,13 @@ package struct NativeCommand: Sendable, Equatable {
         return NativeCommand(seq: try inside(seq, bytes), name: try name(cmd, bytes), data: try object(data, bytes))
     }
 
+    /// `seq` as a string of its own: nearly always short enough to need no memory.
+    package func seqText(_ bytes: Span<UInt8>) -> String? { seq.map { Self.text($0, bytes) } }
+
+    package static func text(_ seq: Range<Int>, _ bytes: Span<UInt8>) -> String {
+        JSONScan.text(.init(range: seq, hasEscapes: false), bytes)
+    }
+
     /// The client's own number in a frame that `scan` refused, where it can be told, so that the refusal finds whoever asked.
     package static func seq(_ bytes: Span<UInt8>) -> Range<Int>? {
         var seq = FieldPlace()

@@ -51,10 +51,10 @@ package enum NativeEncoder {
 
     // MARK: Answers
 
-    /// A success. `seq` are the bytes inside the quotes as they came (nil: the command had none), `data` is an object's
+    /// A success. `seq` is what stood inside the quotes, with its escapes (nil: the command had none), `data` is an object's
     /// JSON (nil: `{}`).
     package static func answer(
-        seq: [UInt8]?, cmd: NativeCommandName, data: [UInt8]?, allocator: ByteBufferAllocator
+        seq: String?, cmd: NativeCommandName, data: [UInt8]?, allocator: ByteBufferAllocator
     ) -> ByteBuffer {
         let data = data ?? emptyObject
         return FrameWriter.frame(allocator, bound: beginBound(seq) + 48 + data.count) { writer in
@@ -67,7 +67,7 @@ package enum NativeEncoder {
 
     /// The answer to a `send` whose event is committed.
     package static func sendAnswer(
-        seq: [UInt8]?, conversation: ConversationID, receipt: Receipt, allocator: ByteBufferAllocator
+        seq: String?, conversation: ConversationID, receipt: Receipt, allocator: ByteBufferAllocator
     ) -> ByteBuffer {
         let bound =
             beginBound(seq) + 100 + FrameWriter.Bound.conversation(conversation) + 3 * FrameWriter.Bound.integer
@@ -88,7 +88,7 @@ package enum NativeEncoder {
 
     /// A failure: the fault's message as `codeMsg`; its reason, field and time to wait as `data`. Its cause stays here.
     package static func fault(
-        seq: [UInt8]?, cmd: NativeCommandName, _ fault: Fault, allocator: ByteBufferAllocator
+        seq: String?, cmd: NativeCommandName, _ fault: Fault, allocator: ByteBufferAllocator
     ) -> ByteBuffer {
         let field = fault.field.map { FrameWriter.Bound.string($0) } ?? 0
         let bound =
@@ -119,10 +119,10 @@ package enum NativeEncoder {
     private static let success: StaticString = "{\"code\":200,\"codeMsg\":\"Success\",\"data\":"
 
     /// The most that `begin` writes: the names of three fields, and of the longest command.
-    private static func beginBound(_ seq: [UInt8]?) -> Int { 48 + (seq?.count ?? 0) }
+    private static func beginBound(_ seq: String?) -> Int { 48 + (seq?.utf8.count ?? 0) }
 
     /// Up to `"response":`.
-    private static func begin(_ writer: inout FrameWriter, _ seq: [UInt8]?, _ cmd: NativeCommandName) {
+    private static func begin(_ writer: inout FrameWriter, _ seq: String?, _ cmd: NativeCommandName) {
         if let seq {
             writer.raw("{\"seq\":")
             writer.quoted(seq)

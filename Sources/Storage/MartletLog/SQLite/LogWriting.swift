@@ -71,30 +71,27 @@ final class LogWriting: @unchecked Sendable {
     }
 
     /// Sends of many people: each is stored or refused by itself; a failure of the database fails them all.
-    func append(_ requests: [AppendRequest], _ connection: SQLiteConnection) throws(Fault) -> [AppendOutcome] {
+    func append(_ requests: [AppendRequest], _ connection: SQLiteConnection) throws(Fault) {
         try appender.part { () throws(Fault) in
             try appender.begin(connection)
-            var outcomes: [AppendOutcome] = []
-            outcomes.reserveCapacity(requests.count)
             for request in requests {
                 do throws(Fault) {
-                    outcomes.append(.success(try appender.append(request.draft, connection)))
+                    request.outcome = .success(try appender.append(request.draft, connection))
                 } catch {
                     guard !error.isOurs else { throw error }
-                    outcomes.append(.failure(error))
+                    request.outcome = .failure(error)
                 }
             }
             try appender.moveDue(connection)
-            return outcomes
         }
     }
 
     /// Behind the commit: answers first, so that a sender's loop knows its own events before they are delivered.
-    func finish(_ requests: [AppendRequest], _ outcomes: [AppendOutcome], took: Duration) {
+    func finish(_ requests: [AppendRequest], took: Duration) {
         var events: [Event] = []
         events.reserveCapacity(requests.count)
-        for (request, outcome) in zip(requests, outcomes) {
-            switch outcome {
+        for request in requests {
+            switch request.outcome {
             case .success(let receipt) where receipt.isRepeat: metrics.repeats.add()
             case .success(let receipt): events.append(Event(request.draft, receipt))
             case .failure: metrics.refusals.add()
@@ -103,14 +100,15 @@ final class LogWriting: @unchecked Sendable {
         metrics.commits.add()
         metrics.batchSize.record(UInt64(requests.count))
         metrics.commitLatency.record(UInt64(took / .microseconds(1)))
-        Self.answer(Array(zip(requests, outcomes)))
-        announce(events)
+        Self.answer(requests) { announce(events) }
     }
 
-    /// Answers sends that were not stored. On any thread: it touches nothing but the lanes and the counters.
+    /// Answers sends that were not stored. On any thread: it touches nothing but the requests, which are not in the log
+    /// any more, and the counters.
     func refuse(_ requests: [AppendRequest], _ fault: Fault) {
         metrics.refusals.add(requests.count)
-        Self.answer(requests.map { ($0, .failure(fault)) })
+        for request in requests { request.outcome = .failure(fault) }
+        Self.answer(requests) {}
     }
 
     func announce(_ events: [Event]) {
@@ -119,16 +117,21 @@ final class LogWriting: @unchecked Sendable {
         onCommit(events)
     }
 
-    /// Hands outcomes back, one call per lane, each lane's in the order of its requests.
-    static func answer(_ answered: [(AppendRequest, AppendOutcome)]) {
-        var lanes:
-            [ObjectIdentifier: (
-                lane: any AppendLane, outcomes: [(token: UInt64, draft: Draft, outcome: AppendOutcome)]
-            )] = [:]
-        for (request, outcome) in answered {
-            lanes[ObjectIdentifier(request.lane), default: (request.lane, [])].outcomes
-                .append((request.token, request.draft, outcome))
+    /// Hands requests back with their outcomes, and wakes their lanes behind the announcement. A loop's sends come in
+    /// runs, since it submits them together: one call for each run.
+    private static func answer(_ requests: [AppendRequest], announcing: () -> Void) {
+        var lanes: [any AppendLane] = []
+        var start = 0
+        while start < requests.count {
+            let lane = requests[start].lane
+            var end = start + 1
+            while end < requests.count, requests[end].lane === lane { end += 1 }
+            lane.complete(requests[start..<end])
+            lanes.append(lane)
+            start = end
         }
-        for (lane, outcomes) in lanes.values { lane.complete(outcomes) }
+        announcing()
+        // A second call finds the lane awake.
+        for lane in lanes { lane.wake() }
     }
 }

@@ -107,7 +107,6 @@ private final class BatchJob: SQLiteJob, @unchecked Sendable {
     private let log: SQLiteEventLog
     // Touched by the writer's thread only.
     private var requests: [AppendRequest] = []
-    private var outcomes: [AppendOutcome] = []
     private var started = ContinuousClock.now
 
     init(_ log: SQLiteEventLog) { self.log = log }
@@ -115,7 +114,7 @@ private final class BatchJob: SQLiteJob, @unchecked Sendable {
     func run(_ connection: SQLiteConnection) throws(Fault) {
         started = .now
         requests = log.take()
-        outcomes = try log.writing.append(requests, connection)
+        try log.writing.append(requests, connection)
     }
 
     func finish(_ failure: Fault?) {
@@ -124,7 +123,7 @@ private final class BatchJob: SQLiteJob, @unchecked Sendable {
             if requests.isEmpty { requests = log.take() }
             log.writing.refuse(requests, failure)
         } else {
-            log.writing.finish(requests, outcomes, took: .now - started)
+            log.writing.finish(requests, took: .now - started)
         }
     }
 
