@@ -14,12 +14,15 @@ struct Delivery {
 // Local fan-out: writes events to this loop's sessions, and flushes each socket once.
 extension GatewayLoop {
     func deliver(_ event: Event) {
-        if event.kind == .groupJoined { joined(event) }
+        if case .groupJoined = event.kind { joined(event) }
         var delivery = Delivery(event: event, allocator: allocator)
         forEachFollower(event.conversation) { $0.deliver(&delivery) }
-        if event.kind == .membership { membersChanged(event) }
-        if event.kind == .groupLeft { left(event) }
-        if event.kind == .profileChanged { profileChanged(event) }
+        switch event.kind {
+        case .membership: membersChanged(event)
+        case .groupLeft: left(event)
+        case .profileChanged: profileChanged(event)
+        default: break
+        }
     }
 
     /// The inbox says that its user is in a group now: the user's sessions follow it, from the event that let them in.

@@ -75,7 +75,8 @@ package struct GatewayServer: Service {
             .childChannelOption(.maxMessagesPerRead, value: 4)
             // Each channel keeps its buffer: small ones, until somebody writes much.
             .childChannelOption(
-                .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 512, initial: 512, maximum: 65_536))
+                .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 512, initial: 512, maximum: 65_536)
+            )
             .childChannelOption(
                 .writeBufferWaterMark,
                 value: .init(low: configurationLow, high: gateway.configuration.slowReaderBytes)

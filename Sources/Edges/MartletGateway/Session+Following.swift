@@ -40,8 +40,8 @@ extension Session {
 
     // MARK: Slow readers
 
-    private func becameSlow() {
-        guard slowSince == nil else { return }
+    func becameSlow() {
+        guard slowSince == nil, phase == .live else { return }
         slowSince = loop.wheel.now
         gateway.metrics.slowReaders.add()
         if catchUp == nil { catchUp = CatchUp() }

@@ -66,7 +66,8 @@ final class Session: ChannelDuplexHandler, RemovableChannelHandler {
 
     /// As the channel last said.
     private(set) var isWritable = true
-    private var isDirty = false
+    /// What was written in this turn of the loop.
+    private var corked: ByteBuffer?
     private var isReadHeld = false
 
     init(_ loop: GatewayLoop) { self.loop = loop }
@@ -121,6 +122,7 @@ final class Session: ChannelDuplexHandler, RemovableChannelHandler {
     func channelInactive(context: ChannelHandlerContext) {
         release()
         end()
+        corked = nil
         self.context = nil
         context.fireChannelInactive()
     }
@@ -156,15 +158,22 @@ final class Session: ChannelDuplexHandler, RemovableChannelHandler {
     /// Writes a frame; it leaves when the loop flushes.
     func write(_ frame: ByteBuffer) {
         guard let context else { return }
-        context.write(wrapOutboundOut(frame), promise: nil)
-        guard !isDirty else { return }
-        isDirty = true
-        loop.markDirty(self)
+        guard let waiting = corked.take() else {
+            corked = frame
+            return loop.markDirty(self)
+        }
+        if let both = loop.join(waiting, frame) {
+            corked = both
+        } else {
+            context.write(wrapOutboundOut(waiting), promise: nil)
+            corked = frame
+        }
     }
 
     func flush() {
-        isDirty = false
-        context?.flush()
+        guard let frames = corked.take() else { return }
+        context?.writeAndFlush(wrapOutboundOut(frames), promise: nil)
+        if !isWritable { becameSlow() }
     }
 
     /// Closes from this side: the close frame goes out, the peer's is awaited for a moment.
