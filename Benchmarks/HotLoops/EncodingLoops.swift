@@ -19,7 +19,7 @@ enum EncodingLoops {
         },
         HotLoop(name: "encode-answer", operation: "answer to a send", iterations: 10_000) { _ in
             let allocator = ByteBufferAllocator()
-            let seq = Array("1000001".utf8)
+            let seq = "1000001"
             let one = answer(0, seq, allocator).readableBytes
             return { iterations in
                 var bytes = 0
@@ -29,7 +29,7 @@ enum EncodingLoops {
         },
     ]
 
-    private static func answer(_ number: Int, _ seq: [UInt8], _ allocator: ByteBufferAllocator) -> ByteBuffer {
+    private static func answer(_ number: Int, _ seq: String, _ allocator: ByteBufferAllocator) -> ByteBuffer {
         let place = Samples.firstNumber + Int64(number)
         return NativeEncoder.sendAnswer(
             seq: seq, conversation: .direct(Samples.alice, Samples.bob),

@@ -100,7 +100,7 @@ import Testing
             fixture.log.submit(lane.requests((0..<20_000).map { message("\($0)", id: "\($0)") }))
             await lane.wait(20_000)
             #expect(lane.receipts.map(\.seq) == Array(1...20_000))
-            #expect(lane.outcomes.map(\.token) == Array(0..<20_000))
+            #expect(lane.requests.map(\.token) == Array(0..<20_000))
             #expect(try await fixture.committed.map(\.seq) == Array(1...20_000))
         }
     }

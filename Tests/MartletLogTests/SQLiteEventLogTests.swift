@@ -98,7 +98,7 @@ import Testing
             #expect(lane.receipts.map(\.seq).sorted() == Array(1...90_000))
             #expect(lane.faults.count == 60_000)
             #expect(lane.faults.allSatisfy { $0.reason == .overloaded && $0.retryAfter != nil })
-            #expect(lane.outcomes.count == 150_000)
+            #expect(lane.requests.count == 150_000)
             #expect(try await fixture.log.append(message("after")).seq == 90_001)
         }
     }
@@ -132,7 +132,7 @@ import Testing
                     tasks.addTask { log.close() }
                 }
                 await lane.wait(400)
-                #expect(lane.outcomes.count == 400)
+                #expect(lane.requests.count == 400)
                 try await fixture.reopen()
                 #expect(try await fixture.seqs(direct).count == lane.receipts.count)
                 #expect(lane.faults.allSatisfy { $0.reason == .shuttingDown })

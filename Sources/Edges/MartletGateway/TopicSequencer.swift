@@ -24,20 +24,19 @@ struct TopicSequencer {
     init(capacity: Int = 100_000) { self.capacity = capacity }
 
     mutating func accept(_ conversation: ConversationID, _ seq: Int64) -> Action {
-        guard var topic = topics[conversation] else {
+        guard let place = topics.index(forKey: conversation) else {
             if topics.count >= capacity { topics = topics.filter { $0.value.isFilling } }
             topics[conversation] = Topic(last: seq)
             return .deliver
         }
+        let topic = topics.values[place]
         if seq <= topic.last { return .drop }
         if topic.isFilling { return .wait }
         if seq == topic.last + 1 {
-            topic.last = seq
-            topics[conversation] = topic
+            topics.values[place].last = seq
             return .deliver
         }
-        topic.isFilling = true
-        topics[conversation] = topic
+        topics.values[place].isFilling = true
         return .fill(topic.last + 1...seq - 1)
     }
 

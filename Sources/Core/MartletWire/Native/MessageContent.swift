@@ -25,7 +25,7 @@ package enum MessageContent {
         }
         var facts = MessageContentFacts()
         var position = 0
-        if kind == .custom {
+        if case .custom = kind {
             try checkCustom(content, &position)
         } else {
             let fields = MessageField.fields(of: kind)

@@ -52,10 +52,9 @@ extension JSONScan {
     static func string(at value: Range<Int>, _ bytes: Span<UInt8>) -> StringToken? {
         guard bytes[value.lowerBound] == UInt8(ascii: "\"") else { return nil }
         let inside = (value.lowerBound + 1)..<(value.upperBound - 1)
-        for index in inside where bytes[index] == UInt8(ascii: "\\") {
-            return StringToken(range: inside, hasEscapes: true)
-        }
-        return StringToken(range: inside, hasEscapes: false)
+        // There is nothing else inside that is not plain.
+        let end = plainEnd(bytes.extracting(..<inside.upperBound), inside.lowerBound)
+        return StringToken(range: inside, hasEscapes: end < inside.upperBound)
     }
 
     /// The integer that stands at `value`, or nil where it is another kind of value. The bytes were scanned before.

@@ -74,10 +74,16 @@ package struct NativeSend: Sendable, Equatable {
         // Six bytes are the longest way to write a character of ASCII.
         guard token.range.count <= Limits.clientIdBytes.upperBound * 6 else { throw invalidClientId }
         let text = JSONScan.text(token, bytes)
-        guard Limits.clientIdBytes.contains(text.utf8.count), text.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F }) else {
+        guard Limits.clientIdBytes.contains(text.utf8.count), isPrintable(text) else {
             throw invalidClientId
         }
         return text
+    }
+
+    private static func isPrintable(_ text: String) -> Bool {
+        let bytes = text.utf8.span
+        for index in 0..<bytes.count where bytes[index] < 0x20 || bytes[index] >= 0x7F { return false }
+        return true
     }
 
     private static var invalidClientId: Fault {
