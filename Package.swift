@@ -161,7 +161,9 @@ let package = Package(
         // Tests, beside what they test.
         tests("MartletCoreTests", ["MartletCore"]),
         tests("MartletWireTests", ["MartletCore", "MartletWire", .product(name: "NIOCore", package: "swift-nio")]),
-        tests("MartletGatewayTests", ["MartletCore", "MartletGateway"]),
+        tests(
+            "MartletGatewayTests",
+            ["MartletCore", "MartletGateway", .product(name: "NIOCore", package: "swift-nio")]),
         tests("PageTests", ["EndToEndSupport"]),
         tests(
             "MartletBenchTests",

@@ -83,14 +83,21 @@ final class GatewayLoop: @unchecked Sendable {
 
     // MARK: Writing
 
-    /// Small frames in one buffer, which costs less than a way through the channel for each. Followers of a conversation get the same ones, each
-    /// behind the same: they share the buffer too. Nil where it is better to write both.
-    func join(_ waiting: ByteBuffer, _ frame: ByteBuffer) -> ByteBuffer? {
-        if let joint, joint.isOf(waiting, frame) { return joint.both }
-        guard waiting.readableBytes + frame.readableBytes <= Joint.maximum else { return nil }
-        let joint = Joint(waiting, frame, allocator)
-        self.joint = joint
-        return joint.both
+    /// Puts a small frame behind what waits, which costs less than a way through the channel for each. Followers of a conversation get the same
+    /// frames, each behind the same: they share the buffer too. False where it is better to write both.
+    func join(_ waiting: inout ByteBuffer, _ frame: ByteBuffer) -> Bool {
+        if let joint, joint.isOf(waiting, frame) {
+            waiting = joint.both
+            return true
+        }
+        guard waiting.readableBytes + frame.readableBytes <= Joint.maximum else { return false }
+        // What nobody else has, nobody else will come with.
+        if waiting.modifyIfUniquelyOwned({ _ = $0.writeImmutableBuffer(frame) }) == nil {
+            let made = Joint(waiting, frame, allocator)
+            joint = made
+            waiting = made.both
+        }
+        return true
     }
 
     func markDirty(_ session: Session) { dirty.append(session) }

@@ -158,12 +158,12 @@ final class Session: ChannelDuplexHandler, RemovableChannelHandler {
     /// Writes a frame; it leaves when the loop flushes.
     func write(_ frame: ByteBuffer) {
         guard let context else { return }
-        guard let waiting = corked.take() else {
+        guard var waiting = corked.take() else {
             corked = frame
             return loop.markDirty(self)
         }
-        if let both = loop.join(waiting, frame) {
-            corked = both
+        if loop.join(&waiting, frame) {
+            corked = waiting
         } else {
             context.write(wrapOutboundOut(waiting), promise: nil)
             corked = frame
