@@ -23,6 +23,7 @@ export class ChatView {
   constructor(item) {
     this.item = item;
     this.stuck = true;
+    this.bottom = 0;
     this.firstNew = item.kind !== 'room' && item.unread > 0 ? item.readSeq + 1 : 0;
     this.fresh = 0;
     this.header = h('header', { class: 'bar chat-bar' });
@@ -43,7 +44,7 @@ export class ChatView {
   start() {
     this.scroller.addEventListener('scroll', () => this.scrolled(), { passive: true });
     // Pictures that load and the keyboard of a phone change heights; who reads the end stays there.
-    this.sizes = new ResizeObserver(() => this.stuck && this.toBottom());
+    this.sizes = new ResizeObserver(() => this.sticks() && this.toBottom());
     this.sizes.observe(this.rows);
     this.sizes.observe(this.scroller);
     this.seen = () => this.read();
@@ -172,7 +173,7 @@ export class ChatView {
   }
 
   draw() {
-    const anchor = this.stuck ? null : this.anchor();
+    const anchor = this.sticks() ? null : this.anchor();
     const { item } = this;
     // Thousands of rows would make every further message slow.
     if (this.stuck && item.log.events.size > MANY) item.log.trim(MANY / 2, item.kind === 'room' ? item.log.hi : item.readSeq);
@@ -213,6 +214,14 @@ export class ChatView {
   toBottom(byUser) {
     if (byUser) this.stuck = true;
     this.scroller.scrollTop = this.scroller.scrollHeight;
+    this.bottom = this.scroller.scrollTop;
+  }
+
+  /** Whether the end stays in view. Who has scrolled up since it was last shown is not pulled back, though the event is still to come. */
+  sticks() {
+    const { scrollTop, scrollHeight, clientHeight } = this.scroller;
+    if (scrollTop < this.bottom - NEAR && scrollHeight - scrollTop - clientHeight >= NEAR) this.stuck = false;
+    return this.stuck;
   }
 
   scrolled() {
