@@ -33,7 +33,7 @@ define install
 	fi
 endef
 
-.PHONY: help run build test setup-test lint format bench hotloops clean
+.PHONY: help run build test setup-test lint format bench peers hotloops clean
 
 help: ## This list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -79,6 +79,9 @@ hotloops: ## Count the instructions of the hot path and compare. ARGS=--update f
 	$(SWIFT) build -c release --product martlet-hotloops
 	@python3 -B Benchmarks/hotloops_test.py --quiet
 	@Benchmarks/hotloops.py $(ARGS)
+
+peers: ## Measure it beside other servers, which are installed. ARGS=full for all profiles.
+	@Benchmarks/peers.sh $(ARGS)
 
 clean: ## Forget what was built. Data stays.
 	rm -rf .build .venv
