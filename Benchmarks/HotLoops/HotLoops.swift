@@ -54,7 +54,7 @@ enum HotLoops {
     private static func complain(_ text: String) { FileHandle.standardError.write(Data("\(text)\n".utf8)) }
 }
 
-/// How often `markHotLoop` was called.
+/// How often `markHotLoop` was called, which only the main thread does.
 nonisolated(unsafe) private var marks = 0
 
 /// callgrind writes down what it has counted, and begins anew, whenever this is called. It knows the function by its name in C.

@@ -183,4 +183,29 @@ import Testing
         #expect(try await log.append(message("next", in: group(1))).seq == 3)
         log.close()
     }
+
+    @Test func `A long stretch that trimming moves is counted once`() async throws {
+        try await withLog(unindexed: 1000) { log, database, _ throws in
+            let lane = CollectingLane()
+            for _ in 1...3 { _ = try await log.append(message("old", in: group(1))) }
+            log.submit(lane.requests((0..<600).map { message("\($0)") }))
+            await lane.wait(600)
+            // The trimming and the next sends share one transaction.
+            let gate = Gate()
+            async let held: Void = database.write { _ throws(Fault) in gate.pass() }
+            await gate.someoneWaits()
+            async let trimmed = log.trim(group(1), before: 3)
+            while database.queueDepth < 1 { await Task.yield() }
+            log.submit(lane.requests([message("behind")]))
+            while database.queueDepth < 2 { await Task.yield() }
+            gate.open()
+            try await held
+            #expect(try await trimmed == 2)
+            await lane.wait(601)
+            for id in Int64(10)..<2010 { log.submit(lane.requests([message("one", in: group(id))])) }
+            await lane.wait(2601)
+            _ = try await log.append(message("what moves all but the last thousand"))
+            #expect(try await indexed(database) >= 2603 - 1001)
+        }
+    }
 }

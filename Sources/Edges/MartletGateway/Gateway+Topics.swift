@@ -9,7 +9,7 @@ struct Topics {
     var waiting: [ConversationID: [Event]] = [:]
 }
 
-// The topic owner: puts each conversation's events in order and hands them to every loop with a follower.
+// In place of an owner of each topic, the node puts each conversation's events in order and hands them to every loop with a follower.
 extension Gateway {
     /// Takes events from the broker, on any thread. Ordering an event is a look-up, too little to hop to another thread for: the loops that deliver
     /// are the only ones that are woken.

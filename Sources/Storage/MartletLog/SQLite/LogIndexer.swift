@@ -5,7 +5,7 @@ import MartletCore
 /// known how the transaction ends. Belongs to the writer's thread.
 final class LogIndexer {
     /// Events that the index may lack, beyond those of one transaction. More of them make the index cheaper (those of one conversation lie together in it),
-    /// and take memory, 48 bytes each, and time at the next start.
+    /// and take memory, 40 bytes each, and time at the next start.
     private let capacity: Int
     /// Events of one conversation that the index may lack: a busy one need not wait for its turn.
     static let stretchCapacity = 512
@@ -89,17 +89,28 @@ final class LogIndexer {
         return entry
     }
 
-    /// Moves what is due: the stretches that are too long, and the oldest ones while the tail holds too many events or reaches back too far.
+    /// Moves what is due: the stretches that are too long, and the oldest ones while the tail holds too many events or reaches back too far. Those
+    /// found again at a start may be many: they move over several transactions, faster than new ones come.
     func moveDue(_ statements: SQLiteLogStatements) throws(Fault) {
+        try moveLong(statements)
+        guard isTooMuch(capacity) else { return }
+        let bound = movedCount + max(Self.stretchCapacity * 8, placed.count * 2)
+        try moveOldest(statements) { movedCount < bound && isTooMuch(capacity - min(capacity, Self.surplus)) }
+    }
+
+    /// Moves everything that is committed.
+    func moveAll(_ statements: SQLiteLogStatements) throws(Fault) {
+        try moveLong(statements)
+        try moveOldest(statements) { true }
+    }
+
+    /// Always before the oldest ones, which may name the same stretches and leave out those that were moved here.
+    private func moveLong(_ statements: SQLiteLogStatements) throws(Fault) {
         for stretch in long where isInTail(stretch) {
             _ = try move(stretch, statements)
             movedLong.append(stretch.conversation)
         }
-        if isTooMuch(capacity) { try moveOldest(statements) { isTooMuch(capacity - min(capacity, Self.surplus)) } }
     }
-
-    /// Moves everything that is committed.
-    func moveAll(_ statements: SQLiteLogStatements) throws(Fault) { try moveOldest(statements) { true } }
 
     /// The next start reads what was stored since the oldest event of the tail: that too has a bound.
     private func isTooMuch(_ capacity: Int) -> Bool {
@@ -149,6 +160,7 @@ final class LogIndexer {
     func commit() {
         guard !placed.isEmpty || !moved.isEmpty || !erased.isEmpty else { return }
         let (placed, moved, erased) = (placed, moved, erased)
+        let long = long
         let (begun, grown) = tail.update { stretches in
             for conversation in moved { stretches[conversation] = nil }
             var begun: [Due] = []
@@ -166,12 +178,11 @@ final class LogIndexer {
                 guard let index = stretches[conversation]?.position(of: seq) else { continue }
                 stretches[conversation]?[index].isErased = true
             }
-            return (begun, grown)
+            return (begun, long.filter { stretches[$0.conversation]?.first?.ordinal == $0.ordinal } + grown)
         }
         due.removeFirst(dueTaken)
         due.append(contentsOf: begun)
-        long.removeAll { long in movedLong.contains(long.conversation) }
-        long.append(contentsOf: grown)
+        self.long = grown
         count += placed.count - movedCount
         discard()
     }

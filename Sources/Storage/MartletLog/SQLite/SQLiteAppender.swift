@@ -2,7 +2,7 @@ import MartletCore
 import MartletSQL
 
 /// Places drafts in the log, inside the writer's transaction. Belongs to the writer's thread. It remembers the newest
-/// sequence number of the conversations in use; whoever rolls a transaction back calls `forget`.
+/// sequence number of the conversations in use; `commit` or `discard` tells how the transaction ended.
 final class SQLiteAppender {
     private struct Place {
         let key: Int64

@@ -24,7 +24,7 @@ package final class SQLiteEventLog: EventLog {
     ///
     /// - Parameters:
     ///   - window: how long retries are recognised at least; the protocol promises 24 hours.
-    ///   - unindexed: events that the index on the disk may lack; they take 48 bytes of memory each.
+    ///   - unindexed: events that the index on the disk may lack; they take 40 bytes of memory each.
     ///   - onCommit: gets the events of each commit, in order, on the writer's thread.
     package init(
         _ database: SQLiteDatabase, clock: any TimeSource, window: Duration = .seconds(24 * 3600),
