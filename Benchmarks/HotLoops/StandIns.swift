@@ -22,6 +22,7 @@ struct Everybody: SessionAuthenticator, ConversationSource, CommandRunner, Prese
 
     // MARK: Signing in
 
+    func directs(of users: [UserID]) async throws(Fault) -> [ConversationID] { [] }
     func signIn(token: String, device: DeviceKind?, session: SessionID) async throws(Fault) -> SessionUser {
         guard let user = Int64(token).flatMap({ UserID($0) }) else { throw unavailable }
         let caller = Caller(user: user, app: Self.app, role: .user, device: .web, session: session, name: "alice")

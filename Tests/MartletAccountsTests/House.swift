@@ -18,6 +18,10 @@ final class RecordingBroker: Broker {
     private let noted = Mutex<[Signal]>([])
     var signals: [Signal] { noted.withLock { $0 } }
     func publish(_ events: [Event]) {}
+    let isLossy = false
+    func follow(_ topic: ConversationID) {}
+    func unfollow(_ topic: ConversationID) {}
+    func settled(_ topics: [ConversationID]) async {}
     func publish(_ signal: Signal) async { post(signal) }
     func post(_ signal: Signal) { noted.withLock { $0.append(signal) } }
 

@@ -19,7 +19,9 @@ import Testing
     @Test func presenceShows() async throws {
         let house = try await House()
         let alice = try await house.caller(try await house.register("alice"))
-        _ = house.presence.opened(alice.user)
+        house.presence.opened(
+            SessionOpening(user: alice.user, session: SessionID(7), device: .web, sameDevice: .allow, limit: 9)
+        ) { _ in }
         #expect(try await house.accounts.profile(of: .id(alice.user), by: alice).isOnline)
     }
 

@@ -1,3 +1,4 @@
+import Foundation
 import MartletCore
 import MartletWire
 import Testing
@@ -313,5 +314,23 @@ import Testing
         #expect(abs(Double(summary.p50) - 500_000) < 1000)
         #expect(abs(Double(summary.p99) - 990_000) < 1000)
         #expect(summary.max >= 1_000_000)
+    }
+}
+
+@Suite struct SeveralNodesTests {
+    @Test func neighboursMeetOnDifferentNodes() throws {
+        let nodes = try ["ws://127.0.0.1:1/ws", "ws://127.0.0.1:2/ws", "ws://127.0.0.1:3/ws"].map {
+            try BenchAddress($0)
+        }
+        let options = BenchOptions(.pairs, first: nodes[0], others: Array(nodes.dropFirst()), [])
+        #expect((0..<4).map { options.address(of: $0).port } == [1, 2, 3, 1])
+    }
+
+    @Test func usageOfSeveralProcessesIsTheirSum() throws {
+        let own = try #require(ProcessUsage.ofThisProcess())
+        let twice = try #require(ProcessUsage.of([getpid(), getpid()]))
+        #expect(twice.cpu >= 2 * own.cpu)
+        #expect(ProcessUsage.of([getpid(), -1]) == nil)
+        #expect(ProcessUsage.of([Int32]()) == nil)
     }
 }

@@ -10,6 +10,8 @@ import Testing
 
         func receive(_ events: [Event]) { self.events.withLock { $0.append(events.map(\.seq)) } }
 
+        func missed(_ topics: [ConversationID]) {}
+
         func receive(_ signal: Signal, done: (@Sendable () -> Void)?) {
             guard case .read(_, _, let seq, _) = signal else { return }
             signals.withLock { $0.append((seq, done != nil)) }

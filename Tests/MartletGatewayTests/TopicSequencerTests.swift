@@ -22,7 +22,7 @@ private let topic = ConversationID.group(GroupID(unchecked: 1))
     @Test func aGapIsFilledBeforeAnythingElseIsDelivered() {
         var sequencer = TopicSequencer()
         _ = sequencer.accept(topic, 5)
-        #expect(sequencer.accept(topic, 8) == .fill(6...7))
+        #expect(sequencer.accept(topic, 8) == .fill(.range(6...7)))
         #expect(sequencer.accept(topic, 9) == .wait)
         #expect(
             sequencer.accept(topic, 6) == .wait, "a late one waits with the others and is dropped as a repeat there")
@@ -69,50 +69,88 @@ private let topic = ConversationID.group(GroupID(unchecked: 1))
         let table = InterestTable()
         table.set(.inbox(low), loop: 0, true)
         table.set(.inbox(high), loop: 3, true)
-        #expect(table.loops(for: .direct(low, high)) == 0b1001)
+        #expect(table.interest(in: .direct(low, high)).loops == 0b1001)
         table.set(.inbox(low), loop: 0, false)
-        #expect(table.loops(for: .direct(low, high)) == 0b1000)
+        #expect(table.interest(in: .direct(low, high)).loops == 0b1000)
     }
 
     @Test func nobodyInterestedIsNoLoop() {
         let table = InterestTable()
         table.set(topic, loop: 1, true)
         table.set(topic, loop: 1, false)
-        #expect(table.loops(for: topic) == 0)
+        #expect(table.interest(in: topic).loops == 0)
     }
 }
 
-@Suite struct SessionRegistryTests {
-    private let user = UserID(unchecked: 1)
+/// A bus that may lose events, and somebody who is interested from the 100th millisecond on.
+@Suite struct LossyTopicSequencerTests {
+    private var sequencer = TopicSequencer(isLossy: true)
 
-    private func entry(_ session: UInt64, _ device: DeviceKind = .web) -> SessionRegistry.Entry {
-        .init(session: SessionID(session), loop: 0, device: device)
+    @Test mutating func theFirstEventOfAllNeedsNoLookingBack() {
+        #expect(sequencer.accept(topic, 1, since: 100, now: 110) == .deliver)
+        #expect(sequencer.accept(topic, 2, since: 100, now: 120) == .deliver)
     }
 
-    @Test func severalDevicesAreAllowed() {
-        let registry = SessionRegistry()
-        #expect(registry.admit(user, entry(1), .allow, limit: 3) == .admitted(replaced: []))
-        #expect(registry.admit(user, entry(2), .allow, limit: 3) == .admitted(replaced: []))
+    @Test mutating func behindAnEventOutOfTheBlueTheLogIsAsked() {
+        #expect(sequencer.accept(topic, 17, since: 100, now: 110) == .fill(.recent(through: 16)))
+        #expect(sequencer.accept(topic, 18, since: 100, now: 111) == .wait)
+        sequencer.filled(topic, through: 18, now: 112)
+        #expect(sequencer.accept(topic, 19, since: 100, now: 113) == .deliver)
     }
 
-    @Test func theOldestMakesRoomPastTheLimit() {
-        let registry = SessionRegistry()
-        _ = registry.admit(user, entry(1), .allow, limit: 1)
-        #expect(registry.admit(user, entry(2), .allow, limit: 1) == .admitted(replaced: [entry(1)]))
+    @Test mutating func deliveryGoesOnBehindWhereTheConversationStood() {
+        let missing = sequencer.start(topic, at: 16, since: 100, now: 105)
+        #expect(missing == nil)
+        #expect(sequencer.accept(topic, 16, since: 100, now: 110) == .drop)
+        #expect(sequencer.accept(topic, 18, since: 100, now: 110) == .fill(.range(17...17)))
     }
 
-    @Test func replaceEndsTheSameKindOnly() {
-        let registry = SessionRegistry()
-        _ = registry.admit(user, entry(1, .web), .replace, limit: 8)
-        _ = registry.admit(user, entry(2, .ios), .replace, limit: 8)
-        #expect(registry.admit(user, entry(3, .web), .replace, limit: 8) == .admitted(replaced: [entry(1, .web)]))
+    @Test mutating func anEventThatCameBeforeItWasKnownWhereToBeginWaitsForThat() {
+        #expect(sequencer.accept(topic, 17, since: 100, now: 101) == .fill(.recent(through: 16)))
+        let missing = sequencer.start(topic, at: 15, since: 100, now: 105)
+        #expect(missing == nil)
+        #expect(sequencer.last(topic) == 15)
+        #expect(sequencer.accept(topic, 18, since: 100, now: 106) == .wait)
     }
 
-    @Test func refuseKeepsTheOlder() {
-        let registry = SessionRegistry()
-        _ = registry.admit(user, entry(1), .refuse, limit: 8)
-        #expect(registry.admit(user, entry(2), .refuse, limit: 8) == .refused)
-        registry.remove(user, SessionID(1))
-        #expect(registry.admit(user, entry(2), .refuse, limit: 8) == .admitted(replaced: []))
+    @Test mutating func aPlaceOfBeforeABreakIsNotBelieved() {
+        _ = sequencer.start(topic, at: 5, since: 100, now: 105)
+        #expect(sequencer.accept(topic, 6, since: 100, now: 110) == .deliver)
+        // They all went, others came at 200; nobody heard of 7 and 8, which are not for those who came.
+        let missing = sequencer.start(topic, at: 8, since: 200, now: 210)
+        #expect(missing == nil)
+        #expect(sequencer.accept(topic, 9, since: 200, now: 220) == .deliver)
+    }
+
+    @Test mutating func whoComesToOthersShowsWhatTheyMissed() {
+        _ = sequencer.start(topic, at: 5, since: 100, now: 105)
+        let missing = sequencer.start(topic, at: 7, since: 100, now: 210)
+        #expect(missing == .range(6...7))
+    }
+
+    @Test mutating func aComparisonFindsWhatWasLostAtTheEnd() {
+        _ = sequencer.start(topic, at: 5, since: 100, now: 105)
+        let nothing = sequencer.compare(topic, 5, isRecent: true, since: 100, now: 110)
+        #expect(nothing == nil)
+        let missing = sequencer.compare(topic, 7, isRecent: true, since: 100, now: 120)
+        #expect(missing == .range(6...7))
+        let again = sequencer.compare(topic, 8, isRecent: true, since: 100, now: 121)
+        #expect(again == nil, "it is being filled already")
+    }
+
+    @Test mutating func aConversationWithoutAPlaceIsLookedUpOnlyWhereItHadNews() {
+        let old = sequencer.compare(topic, 9, isRecent: false, since: 100, now: 110)
+        #expect(old == nil)
+        let new = sequencer.compare(topic, 9, isRecent: true, since: 100, now: 110)
+        #expect(new == .recent(through: 9))
+    }
+
+    @Test mutating func quietConversationsAreForgottenButNotThoseThatAreBeingFilled() {
+        let other = ConversationID.group(GroupID(unchecked: 2))
+        _ = sequencer.start(topic, at: 5, since: 100, now: 105)
+        _ = sequencer.accept(other, 9, since: 100, now: 105)
+        sequencer.forget(before: 1000)
+        #expect(sequencer.count == 1)
+        #expect(sequencer.accept(other, 10, since: 100, now: 1001) == .wait)
     }
 }

@@ -85,7 +85,7 @@ struct CursorTests {
         #expect(
             village.broker.heard() == ["read u:\(bob.user.value) \(bob.user.value) 1 to [\(bob.user.value)]"])
         let room = ConversationID.room(Village.app, nil)
-        _ = village.presence.entered(room, bob.user)
+        village.presence.entered(room, bob.user) { _ in }
         #expect(
             await reason { () throws(Fault) in _ = try await village.cursors.read(bob, room, seq: 1) } == .notAllowed)
     }
@@ -323,7 +323,7 @@ struct SyncTests {
     @Test("Rooms that the session is in")
     func rooms() async throws {
         let room = ConversationID.room(Village.app, "lobby")
-        for person in [alice, bob] { _ = village.presence.entered(room, person.user) }
+        for person in [alice, bob] { village.presence.entered(room, person.user) { _ in } }
         try await village.say("hi", alice, in: room)
         let part = try #require(try await sync([room: 0], rooms: [room])[room])
         #expect(try seqs(part.events) == [1])
@@ -395,8 +395,8 @@ struct RoomTests {
     func list() async throws {
         let village = try await Village()
         let alice = try await village.person("Alice")
-        _ = village.presence.entered(.room(Village.app, "lobby"), alice.user)
-        _ = village.presence.entered(.room(Village.otherApp, "else"), alice.user)
+        village.presence.entered(.room(Village.app, "lobby"), alice.user) { _ in }
+        village.presence.entered(.room(Village.otherApp, "else"), alice.user) { _ in }
         let rooms = await village.rooms.list(alice)
         #expect(rooms.map(\.name) == ["world", "lobby"] && rooms.map(\.people) == [0, 1])
     }
@@ -421,10 +421,10 @@ struct RoomTests {
         let room = ConversationID.room(Village.app, nil)
         func look() async throws(Fault) -> [UserCard] { try await village.rooms.members(guest, room, limit: 10) }
         #expect(await reason { () throws(Fault) in _ = try await look() } == .notAMember)
-        _ = village.presence.entered(room, guest.user)
+        village.presence.entered(room, guest.user) { _ in }
         #expect(try await look().map(\.username) == ["guest"])
         #expect(try await village.say("hello", guest, in: room) == 1)
-        _ = village.presence.left(room, guest.user)
+        village.presence.left(room, guest.user) { _ in }
         #expect(await reason { () throws(Fault) in _ = try await village.say("x", guest, in: room) } == .notAMember)
     }
 }

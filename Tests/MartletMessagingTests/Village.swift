@@ -19,6 +19,10 @@ final class RecordingBroker: Broker {
     let signals = Mutex<[Signal]>([])
 
     func publish(_ events: [Event]) {}
+    let isLossy = false
+    func follow(_ topic: ConversationID) {}
+    func unfollow(_ topic: ConversationID) {}
+    func settled(_ topics: [ConversationID]) async {}
     func publish(_ signal: Signal) async { post(signal) }
     func post(_ signal: Signal) { signals.withLock { $0.append(signal) } }
 

@@ -29,7 +29,7 @@ import Testing
         let configuration = try await load()
         #expect(configuration.host == "127.0.0.1")
         #expect(configuration.port == 8080)
-        #expect(configuration.databasePath == "./data/martlet.db")
+        #expect(configuration.store == .sqlite("./data/martlet.db"))
         #expect(configuration.isRateLimited)
         #expect(!configuration.isDemo)
         #expect(!configuration.accounts.allowsGuests)
@@ -140,7 +140,7 @@ import Testing
     }
 
     @Test func refusesAStoreOfAnotherKind() async {
-        let failure = await refusal(ConfigurationFlags(), ["MARTLET_DATABASE": "postgres://martlet:hidden@db/martlet"])
+        let failure = await refusal(ConfigurationFlags(), ["MARTLET_DATABASE": "mysql://martlet:hidden@db/martlet"])
         #expect(failure?.status == .configuration)
         #expect(failure?.message.hasPrefix("database (MARTLET_DATABASE)") == true)
         #expect(failure?.message.contains("hidden") == false)
@@ -150,7 +150,7 @@ import Testing
         ("sqlite:", "./data/martlet.db"), ("sqlite:/srv/a.db", "/srv/a.db"), ("sqlite:///srv/a.db", "/srv/a.db"),
     ])
     func findsTheDatabase(url: String, path: String) async throws {
-        #expect(try await load(ConfigurationFlags(), ["MARTLET_DATABASE": url]).databasePath == path)
+        #expect(try await load(ConfigurationFlags(), ["MARTLET_DATABASE": url]).store == .sqlite(path))
     }
 
     @Test(arguments: ["a: [", "- a\n- b", "just text", "a: 1\na: 2\n b: 3"])
@@ -212,8 +212,11 @@ import Testing
     }
 
     @Test func saysWhereClientsFindTheGateway() async throws {
-        #expect(try await load().gatewayAddress(port: 8080).wsUrl == "ws://127.0.0.1:8080/ws")
+        #expect(
+            try await load().gatewayAddress(port: 8080) == NodeAddress(host: "127.0.0.1", port: 8080, isSecure: false))
         let configuration = try await load(file: "public-url: https://chat.example.org/")
-        #expect(configuration.gatewayAddress(port: 8080).wsUrl == "wss://chat.example.org/ws")
+        #expect(
+            configuration.gatewayAddress(port: 8080) == NodeAddress(host: "chat.example.org", port: 443, isSecure: true)
+        )
     }
 }

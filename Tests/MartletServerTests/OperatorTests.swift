@@ -80,7 +80,7 @@ import Testing
         #expect(try Folder.permissions(saved + "/martlet.db") == 0o600)
 
         configuration.dataFolder = folder.path + "/other"
-        configuration.databasePath = folder.path + "/other/martlet.db"
+        configuration.store = .sqlite(folder.path + "/other/martlet.db")
         try await Backup(configuration).restore(from: saved, isForced: false)
         let restored = try await Workbench(configuration)
         defer { restored.close() }
@@ -146,7 +146,7 @@ import Testing
             try await Backup(configuration).restore(from: folder.path, isForced: false)
         }
         #expect(failure != nil)
-        #expect(!FileManager.default.fileExists(atPath: configuration.databasePath))
+        #expect(!FileManager.default.fileExists(atPath: try configuration.sqlitePath(for: "test")))
     }
 
     @Test func verifiesASoundStore() async throws {

@@ -12,7 +12,9 @@ import Testing
             others.append(try await town.user("user\(number)"))
             try await town.befriend(alice, others[number])
         }
-        _ = town.presence.opened(others[1].user)
+        town.presence.opened(
+            SessionOpening(user: others[1].user, session: SessionID(7), device: .web, sameDevice: .allow, limit: 9)
+        ) { _ in }
         try await town.friends.setRemark("mate", on: others[0].user, by: alice)
         let first = try await town.friends.list(after: nil, limit: 2, by: alice)
         #expect(first.items.map(\.card.id) == [others[0].user, others[1].user] && first.hasMore)

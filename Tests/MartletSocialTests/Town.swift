@@ -16,6 +16,10 @@ final class RecordingBroker: Broker {
     private let noted = Mutex<[ConversationID]>([])
     var changed: [ConversationID] { noted.withLock { $0 } }
     func publish(_ events: [Event]) {}
+    let isLossy = false
+    func follow(_ topic: ConversationID) {}
+    func unfollow(_ topic: ConversationID) {}
+    func settled(_ topics: [ConversationID]) async {}
     func publish(_ signal: Signal) async { post(signal) }
     func post(_ signal: Signal) {
         guard case .rightsChanged(let conversation, nil) = signal else { return }

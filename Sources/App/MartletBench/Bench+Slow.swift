@@ -6,7 +6,7 @@ extension Bench {
     func slow(_ fleet: Fleet) async throws -> BenchReport {
         try await warmUp(fleet)
         let start = try await fleet.counts()
-        let meter = Meter(options.server)
+        let meter = Meter(options.servers)
         _ = try await fleet.takeLatencies()
         var parts = [try await part("all read", fleet)]
         try await fleet.each { $0.stopReading() }
@@ -33,9 +33,9 @@ extension Bench {
         progress("\(name): measuring for \(options.duration)")
         let start = try await fleet.counts().delivered
         let began = NIODeadline.now()
-        let before = options.server.flatMap(ProcessUsage.of)
+        let before = ProcessUsage.of(options.servers)
         try await fleet.wait(options.duration)
-        let after = options.server.flatMap(ProcessUsage.of)
+        let after = ProcessUsage.of(options.servers)
         let seconds = Double((NIODeadline.now() - began).nanoseconds) / 1e9
         let delivered = try await fleet.counts().delivered - start
         let latencies = try await fleet.takeLatencies()

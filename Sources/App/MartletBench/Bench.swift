@@ -40,8 +40,10 @@ package struct Bench: Sendable {
             conversation = try await GroupPreparation(options: options, group: group).run()
         }
         let fleet = try await Fleet(options, group, in: conversation)
-        let before = options.server.flatMap(ProcessUsage.of)
-        if options.server != nil, before == nil { throw BenchFailure("there is no process with the server's number") }
+        let before = ProcessUsage.of(options.servers)
+        if !options.servers.isEmpty, before == nil {
+            throw BenchFailure("there is no process with the server's number")
+        }
         progress("connecting \(options.connections) sessions")
         try await fleet.connect(limit: 64)
         var report: BenchReport
@@ -57,11 +59,11 @@ package struct Bench: Sendable {
 
     private func idle(_ fleet: Fleet, _ before: ProcessUsage?) async throws -> BenchReport {
         progress("holding them for \(options.duration)")
-        let meter = Meter(options.server)
+        let meter = Meter(options.servers)
         try await fleet.wait(options.duration)
         var report = BenchReport(options, seconds: meter.seconds)
         meter.finish(&report)
-        if let before, let after = options.server.flatMap(ProcessUsage.of) {
+        if let before, let after = ProcessUsage.of(options.servers) {
             report.memory = .init(before: before.resident, after: after.resident, sessions: options.connections)
         }
         try await introduce(fleet)
@@ -80,7 +82,7 @@ package struct Bench: Sendable {
         try await warmUp(fleet)
         progress("measuring for \(options.duration)")
         let start = try await fleet.counts()
-        let meter = Meter(options.server)
+        let meter = Meter(options.servers)
         try await fleet.each { loop in loop.recordsFrom = loop.now }
         try await fleet.wait(options.duration)
         let end = try await fleet.counts()
@@ -113,7 +115,7 @@ package struct Bench: Sendable {
         // Half is answered, half is under way: what a cut must not lose.
         try await fleet.poll(for: .seconds(30)) { counts in counts.acknowledged + counts.refused >= half }
         progress("cutting all connections")
-        let meter = Meter(options.server)
+        let meter = Meter(options.servers)
         try await fleet.each { $0.cut() }
         try await fleet.connect(limit: .max)
         var report = BenchReport(options, seconds: meter.seconds)
@@ -128,19 +130,19 @@ package struct Bench: Sendable {
 /// Reads clocks at the beginning and at the end of what is measured.
 struct Meter {
     private let began = NIODeadline.now()
-    private let process: Int32?
+    private let processes: [Int32]
     private let server: ProcessUsage?
     private let own = ProcessUsage.ofThisProcess()
 
-    init(_ process: Int32?) {
-        self.process = process
-        server = process.flatMap(ProcessUsage.of)
+    init(_ processes: [Int32]) {
+        self.processes = processes
+        server = ProcessUsage.of(processes)
     }
 
     var seconds: Double { Double((NIODeadline.now() - began).nanoseconds) / 1e9 }
 
     func finish(_ report: inout BenchReport) {
-        if let server, let now = process.flatMap(ProcessUsage.of) { report.serverCPU = now.cpu - server.cpu }
+        if let server, let now = ProcessUsage.of(processes) { report.serverCPU = now.cpu - server.cpu }
         if let own, let now = ProcessUsage.ofThisProcess() { report.generatorCPU = now.cpu - own.cpu }
     }
 }

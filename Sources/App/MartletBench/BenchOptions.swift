@@ -70,7 +70,8 @@ package struct BenchOptions: Sendable {
     package static let pingSizes = Mark.length...125
 
     package let profile: BenchProfile
-    package let address: BenchAddress
+    /// The nodes of a server; never empty. Connections are spread over them in turn, so that a pair meets on two.
+    package let addresses: [BenchAddress]
     package let tokens: [BenchToken]
     package var connections = 100
     /// Messages a second of all senders together; 0: as fast as the window lets them.
@@ -91,14 +92,21 @@ package struct BenchOptions: Sendable {
     /// Notes when the slowest deliveries were.
     package var tracesSlowest = false
     package var loops = 1
-    /// The server's process, for its CPU time and memory.
-    package var server: Int32?
+    /// The server's processes, for their CPU time and memory together.
+    package var servers: [Int32] = []
 
     package init(_ profile: BenchProfile, _ address: BenchAddress, _ tokens: [BenchToken]) {
+        self.init(profile, first: address, others: [], tokens)
+    }
+
+    package init(_ profile: BenchProfile, first: BenchAddress, others: [BenchAddress], _ tokens: [BenchToken]) {
         self.profile = profile
-        self.address = address
+        addresses = [first] + others
         self.tokens = tokens
     }
+
+    /// Where the connection of that number goes.
+    func address(of connection: Int) -> BenchAddress { addresses[connection % addresses.count] }
 
     /// Throws where the run would make no sense or could not be carried out.
     package func check() throws(BenchFailure) {

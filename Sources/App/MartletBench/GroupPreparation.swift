@@ -29,7 +29,7 @@ struct GroupPreparation: Sendable {
     }
 
     private func found(_ founder: BenchToken) async throws -> Int64 {
-        let client = try await RestClient.connect(options.address, group)
+        let client = try await RestClient.connect(options.addresses[0], group)
         defer { client.close() }
         let body = JSONWriter.object { data in
             data.field("name", "bench")
@@ -42,7 +42,7 @@ struct GroupPreparation: Sendable {
     }
 
     private func join(_ members: ArraySlice<BenchToken>, to id: Int64) async throws {
-        let client = try await RestClient.connect(options.address, group)
+        let client = try await RestClient.connect(options.addresses[0], group)
         defer { client.close() }
         let body = JSONWriter.object { $0.field("groupId", id) }
         for member in members {

@@ -30,7 +30,7 @@ final class LoadHandler: ChannelInboundHandler {
 
     func channelActive(context: ChannelHandlerContext) {
         self.context = context
-        let address = loop.plan.options.address
+        let address = loop.plan.options.address(of: session.number)
         let request = UpgradeRequest.client(host: address.authority, path: address.path, key: key)
         context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: request)), promise: nil)
     }

@@ -17,6 +17,7 @@ extension LoadLoop {
         let handler = RestHandler { [unowned session] handler, event in self.happened(event, handler, session, rest) }
         rest.handler = handler
         let bound = NIOLoopBound(handler, eventLoop: eventLoop)
+        let address = plan.options.address(of: session.number)
         ClientBootstrap(group: eventLoop)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .connectTimeout(.seconds(30))
@@ -25,7 +26,7 @@ extension LoadLoop {
                     try channel.pipeline.syncOperations.addHandler(bound.value)
                 }
             }
-            .connect(host: plan.options.address.host, port: plan.options.address.port)
+            .connect(host: address.host, port: address.port)
             .assumeIsolated()
             .whenFailure { _ in self.retry(session) }
     }

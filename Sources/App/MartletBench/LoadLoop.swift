@@ -99,7 +99,7 @@ final class LoadLoop: @unchecked Sendable {
             session.rest = RestSender()
             session.template = SendTemplate(
                 run: plan.run, sender: session.number, to: other, size: options.size,
-                host: options.address.authority, token: session.token.token)
+                host: options.address(of: session.number).authority, token: session.token.token)
         case .room, .group, .slow:
             // A loop without receivers has nothing to wait for.
             session.reached = (0..<options.loops).map { plan.receivers(of: session.number, on: $0) > 0 ? 0 : .max }
@@ -141,7 +141,7 @@ final class LoadLoop: @unchecked Sendable {
         let handler = LoadHandler(session, self)
         session.handler = handler
         let bound = NIOLoopBound(handler, eventLoop: eventLoop)
-        let address = plan.options.address
+        let address = plan.options.address(of: session.number)
         var bootstrap = ClientBootstrap(group: eventLoop)
         if session.isSlow {
             // What does not fit here has to wait with the server.

@@ -17,6 +17,19 @@ package struct ProcessUsage: Sendable, Equatable {
         return ProcessUsage(stat: stat, status: status, ticksPerSecond: Double(sysconf(Int32(_SC_CLK_TCK))))
     }
 
+    /// Of several together; nil where there are none, or one of them is not there.
+    package static func of(_ processes: [Int32]) -> ProcessUsage? {
+        let usages = processes.compactMap { of($0) }
+        guard !usages.isEmpty, usages.count == processes.count else { return nil }
+        return ProcessUsage(
+            cpu: usages.reduce(0) { $0 + $1.cpu }, resident: usages.reduce(0) { $0 + $1.resident })
+    }
+
+    private init(cpu: Double, resident: Int) {
+        self.cpu = cpu
+        self.resident = resident
+    }
+
     package static func ofThisProcess() -> ProcessUsage? { of(getpid()) }
 
     /// Reads the texts of `stat` and `status`.

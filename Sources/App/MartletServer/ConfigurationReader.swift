@@ -17,6 +17,17 @@ struct ConfigurationReader {
         return value
     }
 
+    /// As above, secret where the value itself makes it so.
+    mutating func optionalText(
+        _ key: String, isSecret: (String) -> Bool
+    ) async throws(OperatorFailure) -> String? {
+        let value = try await fetch(key, "text") { [reader = sources.reader] in
+            try await reader.fetchString(forKey: ConfigKey(key), isSecret: true)
+        }
+        note(key, value.map { .text($0) } ?? .none, isSecret: value.map(isSecret) ?? false)
+        return value
+    }
+
     mutating func text(_ key: String, default standard: String) async throws(OperatorFailure) -> String {
         let value = try await fetch(key, "text") { [reader = sources.reader] in
             try await reader.fetchString(forKey: ConfigKey(key))
@@ -75,16 +86,19 @@ struct ConfigurationReader {
 
     /// Each item as `parse` reads it; `expected` says what that is.
     mutating func list<Item: Sendable>(
-        _ key: String, default standard: [String], _ expected: String, _ parse: (String) -> Item?
+        _ key: String, default standard: [String], _ expected: String, isSecret: Bool = false,
+        _ parse: (String) -> Item?
     ) async throws(OperatorFailure) -> [Item] {
         let value = try await fetch(key, "a list of \(expected)") { [reader = sources.reader] in
-            try await reader.fetchStringArray(forKey: ConfigKey(key))
+            try await reader.fetchStringArray(forKey: ConfigKey(key), isSecret: isSecret)
         }
         let texts = (value ?? standard).filter { !$0.isEmpty }
-        note(key, .list(texts))
+        note(key, isSecret && texts.isEmpty ? .none : .list(texts), isSecret: isSecret)
         var items: [Item] = []
-        for text in texts {
-            guard let item = parse(text) else { throw Self.wrong(key, "\(text) is not \(expected)") }
+        for (index, text) in texts.enumerated() {
+            guard let item = parse(text) else {
+                throw Self.wrong(key, "\(isSecret ? "item \(index + 1)" : text) is not \(expected)")
+            }
             items.append(item)
         }
         return items

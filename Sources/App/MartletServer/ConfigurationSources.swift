@@ -9,7 +9,9 @@ package struct ConfigurationFlags: Sendable {
     package var port: Int?
     package var data: String?
     package var database: String?
+    package var bus: String?
     package var node: String?
+    package var roles: String?
     package var demo = false
     package var noRateLimits = false
 
@@ -18,7 +20,11 @@ package struct ConfigurationFlags: Sendable {
     fileprivate var values: [AbsoluteConfigKey: ConfigValue] {
         var values: [AbsoluteConfigKey: ConfigValue] = [:]
         for (key, text) in [("host", host), ("data", data), ("database", database), ("node", node)] {
-            if let text { values[AbsoluteConfigKey([key])] = ConfigValue(.string(text), isSecret: false) }
+            if let text { values[AbsoluteConfigKey([key])] = ConfigValue(.string(text), isSecret: key == "database") }
+        }
+        for (key, text) in [("bus", bus), ("roles", roles)] {
+            guard let items = text?.split(separator: ",").map(String.init) else { continue }
+            values[AbsoluteConfigKey([key])] = ConfigValue(.stringArray(items), isSecret: key == "bus")
         }
         if let port { values[AbsoluteConfigKey(["port"])] = ConfigValue(.int(port), isSecret: false) }
         for (key, flag) in [("demo", demo), ("no-rate-limits", noRateLimits)] where flag {

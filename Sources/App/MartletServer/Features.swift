@@ -103,18 +103,25 @@ extension Features {
     /// The HTTP edge with every operation, the documentation and the page.
     func router(
         _ ports: Ports, _ configuration: ServerConfiguration, _ metrics: MetricRegistry, secrets: Secrets,
-        authenticator: any TokenAuthenticator, address: @escaping @Sendable () -> GatewayAddress
+        authenticator: any TokenAuthenticator, bus: (@Sendable () -> (isPassed: Bool, detail: String))?,
+        gateway: @escaping @Sendable () async throws(Fault) -> GatewayAddress
     ) -> APIRouter {
         let services = APIServices(
             authenticator: authenticator, limiter: ports.limiter, clock: ports.clock, metrics: metrics,
             logger: ports.logger,
-            metricsToken: secrets.metricsToken, readiness: { [await Self.databaseCheck(ports.database)] },
-            gateway: { address() })
-        return APIRouter(
-            endpoints: endpoints,
-            assets: WebAssets.all.map {
-                StaticAsset(path: $0.path, contentType: $0.contentType, bytes: $0.bytes, etag: $0.etag)
+            metricsToken: secrets.metricsToken,
+            readiness: {
+                let database = await Self.databaseCheck(ports.database)
+                guard let bus = bus?() else { return [database] }
+                return [database, ReadinessCheck(name: "bus", isPassed: bus.isPassed, detail: bus.detail)]
             },
+            gateway: gateway)
+        let isServing = configuration.cluster.roles.contains(.api)
+        let assets = WebAssets.all.map {
+            StaticAsset(path: $0.path, contentType: $0.contentType, bytes: $0.bytes, etag: $0.etag)
+        }
+        return APIRouter(
+            endpoints: isServing ? endpoints : [], assets: isServing ? assets : [],
             pagePolicy: WebAssets.contentSecurityPolicy, services: services, configuration: configuration.api)
     }
 

@@ -73,6 +73,8 @@ struct MessagingSource: ConversationSource, WriteRights {
 
     func groups(of user: UserID) async throws(Fault) -> [ConversationID] { try await groups.groupsOf(user) }
 
+    func directs(of users: [UserID]) async throws(Fault) -> [ConversationID] { try await syncing.directs(of: users) }
+
     func events(_ conversation: ConversationID, from seq: Int64, through: Int64, limit: Int) async throws(Fault)
         -> [Event]
     {

@@ -1,5 +1,6 @@
 import Logging
 import MartletAccounts
+import MartletBus
 import MartletCore
 import MartletLog
 import ServiceLifecycle
@@ -21,6 +22,7 @@ struct HousekeepingService: Service {
     let log: any EventLog
     let accounts: Accounts
     let configuration: RetentionConfiguration
+    let leases: any Leases
     let clock: any TimeSource
     let logger: Logger
 
@@ -33,7 +35,9 @@ struct HousekeepingService: Service {
         }
     }
 
+    /// One node of a cluster does it.
     private func clean() async {
+        guard await leases.hold("housekeeping", for: .seconds(1800)) else { return }
         do throws(Fault) {
             try await repeating { () throws(Fault) in try await accounts.removeExpired() }
             guard configuration.days > 0 else { return }

@@ -1,5 +1,6 @@
 // MartletServer: from a configuration to running services. The only module that names adapters. Start here: `Server.init` builds the node from
 // the inside out (store, log, bus, features, edges), `run` starts its services and stops them in order.
+import Foundation
 import Logging
 import MartletAPI
 import MartletAccounts
@@ -11,44 +12,46 @@ import MartletMessaging
 import MartletSQL
 import MartletSocial
 import MartletWeb
-import MartletWire
 import NIOCore
 import NIOPosix
 import ServiceLifecycle
 import UnixSignals
 
-/// One node: everything in one process, on SQLite.
+/// One node: the services of its roles in one process, on its store and its bus.
 package final class Server: Sendable {
     package let metrics = MetricRegistry()
     private let configuration: ServerConfiguration
     private let logger: Logger
-    private let log: SQLiteEventLog
+    private let log: OpenedLog
+    private let cluster: Cluster
     private let features: Features
     private let watcher: RevocationWatcher
     private let gateway: Gateway
     private let loops: MultiThreadedEventLoopGroup
-    /// The port that was taken, once it was.
-    private let port = Gauge()
+    private let node: Node
 
     /// Opens the store, brings it to this program's schema and builds the node. Throws a fault with one clear line.
     package init(_ configuration: ServerConfiguration, secrets: Secrets, logger: Logger) async throws(Fault) {
         self.configuration = configuration
         self.logger = logger
         let clock = SystemTime()
-        let database = try SQLiteDatabase(.file(configuration.databasePath))
-        let migrated = try await Migrator(Migration.all(log: Migration.sqliteLog)).migrate(database, now: clock.now)
+        let store = try await Store(configuration, logger: logger)
+        let migrated = try await store.migrate(now: clock.now)
         if !migrated.isEmpty {
             logger.info("schema brought up to date", metadata: ["steps": "\(migrated.joined(separator: " "))"])
         }
 
-        let broker = LocalBroker()
-        let presence = LocalPresence()
-        let limiter = LocalRateLimiter(isOn: configuration.isRateLimited)
-        log = try await SQLiteEventLog(database, clock: clock, metrics: LogMetrics(metrics)) { broker.publish($0) }
+        loops = MultiThreadedEventLoopGroup(numberOfThreads: configuration.gateway.loops)
+        let node = Node(configuration)
+        self.node = node
+        let cluster = try await Cluster.open(
+            configuration, incarnation: node.incarnation, group: loops, metrics: metrics, logger: logger)
+        self.cluster = cluster
+        log = try await store.log(clock: clock, metrics: LogMetrics(metrics)) { cluster.broker.publish($0) }
 
         let revocations = Revocations()
         watcher = RevocationWatcher(
-            database: database, revocations: revocations, broker: broker, clock: clock,
+            database: store.database, revocations: revocations, broker: cluster.broker, clock: clock,
             lifetime: configuration.accessTokenLifetime,
             logger: logger)
         try await watcher.load()
@@ -56,67 +59,90 @@ package final class Server: Sendable {
             .init(keys: secrets.signingKeys, lifetime: configuration.accessTokenLifetime), revocations: revocations,
             clock: clock)
         let ports = Ports(
-            database: database, log: log, broker: broker, presence: presence, limiter: limiter, clock: clock,
-            logger: logger)
+            database: store.database, log: log.log, broker: cluster.broker, presence: cluster.presence,
+            limiter: cluster.limiter, clock: clock, logger: logger)
         features = Features(ports, configuration, tokens, revocations)
 
-        loops = MultiThreadedEventLoopGroup(numberOfThreads: configuration.gateway.loops)
-        let port = port
+        let choice = GatewayChoice(directory: cluster.directory)
         let router = features.router(
             ports, configuration, metrics, secrets: secrets,
-            authenticator: features.authenticator(tokens, revocations)
-        ) {
-            configuration.gatewayAddress(port: port.value)
-        }
+            authenticator: features.authenticator(tokens, revocations), bus: cluster.check
+        ) { () throws(Fault) in try choice.pick() }
         gateway = Gateway(
             configuration.gateway,
             features.gatewayServices(
-                ports, presence, tokens, revocations, http: HummingbirdEdge(http: router.httpChannel, logger: logger)),
+                ports, cluster.presenceWriter, tokens, revocations,
+                http: HummingbirdEdge(http: router.httpChannel, logger: logger)),
             GatewayMetrics(metrics), logger, group: loops)
-        broker.attach(gateway)
-        registerReadings(database)
+        cluster.attach(gateway)
+        registerReadings(store)
     }
 
-    private func registerReadings(_ database: SQLiteDatabase) {
-        let (log, gateway) = (log, gateway)
-        metrics.reading("martlet_log_queue_depth", "Sends that wait for the log's writer") { log.queueDepth }
-        metrics.reading("martlet_database_queue_depth", "Transactions that wait for the database's writer") {
-            database.queueDepth
+    private func registerReadings(_ store: Store) {
+        let (log, gateway, directory) = (log, gateway, cluster.directory)
+        metrics.reading("martlet_log_queue_depth", "Sends that wait for the log's writer") { log.queueDepth() }
+        metrics.reading("martlet_database_queue_depth", "Transactions that wait for the database") {
+            store.queueDepth()
         }
         metrics.reading("martlet_sends_at_work", "Sends that the log has not answered") { gateway.sendsAtWork }
+        metrics.reading("martlet_nodes", "Nodes in the directory, this one included") { directory.nodes().count }
+        metrics.reading("martlet_cluster_sessions", "Signed-in sessions of all nodes in the directory") {
+            directory.nodes().reduce(0) { $0 + $1.sessions }
+        }
     }
 
     /// Runs until SIGTERM or SIGINT; returns once everything that was accepted is stored. `onListening` gets the port.
     package func run(onListening: @escaping @Sendable (Int) -> Void) async throws {
-        let taken = port
+        let (node, gateway) = (node, gateway)
         let server = GatewayServer(gateway, group: loops) { port in
-            taken.set(port)
+            node.port.set(port)
             onListening(port)
         }
         let group = ServiceGroup(
             configuration: .init(
-                services: [
-                    .init(service: BackgroundService(watcher.run)),
-                    .init(
-                        service: HousekeepingService(
-                            log: log, accounts: features.accounts, configuration: configuration.retention,
-                            clock: SystemTime(),
-                            logger: logger)),
+                services: services.map { .init(service: $0) } + [
+                    .init(service: NodeService(directory: cluster.directory) { node.record(gateway) }),
                     .init(service: server),
                 ],
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         do {
             try await group.run()
         } catch {
-            close()
+            await close()
             throw error
         }
-        close()
+        await close()
         try? await loops.shutdownGracefully()
         logger.info("stopped: everything accepted is stored")
     }
 
-    private func close() { log.close() }
+    /// What runs beside the port, by role.
+    private var services: [any Service] {
+        let (gateway, period) = (gateway, configuration.cluster.comparePeriod)
+        var services: [any Service] = [BackgroundService(watcher.run)]
+        if cluster.broker.isLossy {
+            services.append(BackgroundService { await gateway.watchTopics(every: period) })
+        }
+        if configuration.cluster.roles.contains(.worker) {
+            services.append(
+                HousekeepingService(
+                    log: log.log, accounts: features.accounts, configuration: configuration.retention,
+                    leases: cluster.leases, clock: SystemTime(), logger: logger))
+        }
+        return services
+    }
+
+    private func close() async {
+        let log = log
+        // It blocks: not on a thread that others wait for.
+        await withCheckedContinuation { continuation in
+            Thread.detachNewThread {
+                log.close()
+                continuation.resume()
+            }
+        }
+        await cluster.close()
+    }
 
     /// For `--demo`.
     package var demo: DemoData { features.demo }

@@ -17,6 +17,7 @@ extension ServerConfiguration {
         var reader = ConfigurationReader(try await ConfigurationSources(flags, environment: environment))
         var configuration = ServerConfiguration()
         try await configuration.readServer(&reader)
+        try await configuration.readCluster(&reader)
         try await configuration.readAccounts(&reader)
         try await configuration.readMessages(&reader)
         try await configuration.readGateway(&reader)
@@ -26,6 +27,7 @@ extension ServerConfiguration {
         configuration.entries = reader.entries
         configuration.warnings = reader.unknownVariables.map { "\($0) sets nothing" }
         try configuration.settleTrials()
+        try configuration.settleCluster()
         return configuration
     }
 
@@ -39,7 +41,8 @@ extension ServerConfiguration {
         gateway.port = try await reader.integer("port", 0...65_535, default: gateway.port)
         dataFolder = try await reader.text("data", default: dataFolder)
         guard !dataFolder.isEmpty else { throw ConfigurationReader.wrong("data", "a folder is expected") }
-        databasePath = try Self.databasePath(try await reader.optionalText("database"), in: dataFolder)
+        let database = try await reader.optionalText("database") { !$0.hasPrefix("sqlite:") }
+        store = try Self.store(database, in: dataFolder)
         node = try await reader.text("node", default: Self.hostName)
         let isPlain = node.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "/") }
         guard (1...64).contains(node.utf8.count), isPlain else {
@@ -95,7 +98,7 @@ extension ServerConfiguration {
         gateway.slowReaderTimeout = try await reader.seconds(
             "gateway.slow-reader-timeout", 1...3600, default: gateway.slowReaderTimeout)
         gateway.sameDevice = try await reader.choice(
-            "gateway.same-device", GatewayConfiguration.SameDevice.allCases, default: gateway.sameDevice)
+            "gateway.same-device", SameDevice.allCases, default: gateway.sameDevice)
         gateway.sessionsPerUser = try await reader.integer(
             "gateway.sessions-per-user", 1...10_000, default: gateway.sessionsPerUser)
         gateway.connectionsPerAddress = try await reader.integer(
@@ -148,22 +151,23 @@ extension ServerConfiguration {
         return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
     }
 
-    private static func databasePath(_ text: String?, in folder: String) throws(OperatorFailure) -> String {
+    static func store(_ text: String?, in folder: String) throws(OperatorFailure) -> StoreLocation {
         let standard = DataFolder.databasePath(in: folder)
-        guard let text, !text.isEmpty else { return standard }
+        guard let text, !text.isEmpty else { return .sqlite(standard) }
+        if text.hasPrefix("postgres://") || text.hasPrefix("postgresql://") { return .postgres(text) }
         guard text.hasPrefix("sqlite:") else {
             let scheme = text.prefix { $0 != ":" }.prefix(16)
             throw ConfigurationReader.wrong(
-                "database", "sqlite: or sqlite:PATH is expected; \(scheme): is not a store of this version")
+                "database", "sqlite:, sqlite:PATH or postgres://… is expected; \(scheme): is no store")
         }
         let path = text.dropFirst("sqlite:".count)
         guard !path.hasPrefix("//") || path.hasPrefix("///") else {
             throw ConfigurationReader.wrong("database", "sqlite:PATH has no host")
         }
-        return path.isEmpty ? standard : String(path.hasPrefix("///") ? path.dropFirst(2) : path)
+        return .sqlite(path.isEmpty ? standard : String(path.hasPrefix("///") ? path.dropFirst(2) : path))
     }
 
-    private static func publicAddress(_ text: String?) throws(OperatorFailure) -> GatewayAddress? {
+    private static func publicAddress(_ text: String?) throws(OperatorFailure) -> NodeAddress? {
         guard let text else { return nil }
         guard let url = URLComponents(string: text), let host = url.host, !host.isEmpty,
             url.path.isEmpty || url.path == "/",
@@ -171,7 +175,7 @@ extension ServerConfiguration {
         else { throw ConfigurationReader.wrong("public-url", "a URL such as https://chat.example.org is expected") }
         let isSecure = scheme == "https"
         let plain = host.hasPrefix("[") ? String(host.dropFirst().dropLast()) : host
-        return GatewayAddress(host: plain, port: url.port ?? (isSecure ? 443 : 80), isSecure: isSecure)
+        return NodeAddress(host: plain, port: url.port ?? (isSecure ? 443 : 80), isSecure: isSecure)
     }
 
     private static func origin(_ text: String) -> String? {

@@ -1,6 +1,7 @@
 import Logging
 import MartletAPI
 import MartletAccounts
+import MartletBus
 import MartletCore
 import MartletGateway
 import MartletMessaging
@@ -12,7 +13,7 @@ import MartletMessaging
 /// | `host` | address to listen on | `127.0.0.1` |
 /// | `port` | 0 to 65535; 0 takes a free one | 8080 |
 /// | `data` | folder | `./data` |
-/// | `database` | `sqlite:`, or `sqlite:` and a path | a file in the data folder |
+/// | `database` | `sqlite:`, `sqlite:` and a path, or `postgres://…` as libpq reads it | a file in the data folder |
 /// | `node` | this node's name | the host's name |
 /// | `demo` | flag; loopback only | false |
 /// | `no-rate-limits` | flag; loopback only | false |
@@ -23,11 +24,12 @@ import MartletMessaging
 /// | `secrets.metrics-token` | secret text of 16 bytes or more | from the data folder |
 package struct ServerConfiguration: Sendable {
     package var dataFolder = "./data"
-    package var databasePath = "./data/martlet.db"
+    package var store = StoreLocation.sqlite("./data/martlet.db")
+    package var cluster = ClusterConfiguration()
     package var node = "martlet"
     package var isDemo = false
     package var isRateLimited = true
-    package var publicAddress: GatewayAddress?
+    package var publicAddress: NodeAddress?
     package var logLevel = Logger.Level.info
     package var accounts = Accounts.Configuration()
     package var accessTokenLifetime = Duration.seconds(900)
@@ -43,16 +45,25 @@ package struct ServerConfiguration: Sendable {
 
     package init() {}
 
+    /// The file of a store on SQLite. Throws where it is another one, naming the `command` that can't be done on it.
+    package func sqlitePath(for command: String) throws(OperatorFailure) -> String {
+        guard case .sqlite(let path) = store else {
+            throw OperatorFailure(
+                .configuration, "\(command) is for SQLite; PostgreSQL has its own tools, see docs/operations.md")
+        }
+        return path
+    }
+
     package var host: String { gateway.host }
     package var port: Int { gateway.port }
     /// The app of clients that name none.
     package var firstApp: AppID { accounts.apps.first ?? AppID(unchecked: 1) }
 
     /// Where clients find this node's gateway, which listens on `port`.
-    package func gatewayAddress(port: Int) -> GatewayAddress {
+    package func gatewayAddress(port: Int) -> NodeAddress {
         if let publicAddress { return publicAddress }
         let isAny = gateway.host == "0.0.0.0" || gateway.host == "::"
-        return GatewayAddress(host: isAny ? node : gateway.host, port: port, isSecure: false)
+        return NodeAddress(host: isAny ? node : gateway.host, port: port, isSecure: false)
     }
 }
 

@@ -23,8 +23,9 @@ struct BenchCommand: AsyncParsableCommand {
     @Argument(help: "idle, echo, pairs, rest, room, group, slow or storm.")
     var profile: BenchProfile
 
-    @Option(help: "The server. Only loopback addresses are measured.")
-    var url = "ws://127.0.0.1:8080/ws"
+    @Option(
+        help: "The server, or a node of it: once for each. Only loopback addresses are measured.")
+    var url = ["ws://127.0.0.1:8080/ws"]
 
     @Option(help: "A file with a line `<userId> <accessToken>` for each connection.")
     var tokens: String
@@ -66,8 +67,8 @@ struct BenchCommand: AsyncParsableCommand {
     @Option(help: "Event loops of the generator.")
     var loops = max(1, ProcessInfo.processInfo.activeProcessorCount / 2)
 
-    @Option(help: "The server's process, for its CPU time and memory.")
-    var serverPid: Int32?
+    @Option(help: "The server's process, for its CPU time and memory; once for each node.")
+    var serverPid: [Int32] = []
 
     @Flag(help: "Write one line of JSON instead of a table.")
     var json = false
@@ -86,7 +87,10 @@ struct BenchCommand: AsyncParsableCommand {
         guard let text = try? String(contentsOfFile: tokens, encoding: .utf8) else {
             throw ValidationError("the file \(tokens) can't be read")
         }
-        var options = BenchOptions(profile, try BenchAddress(url), try BenchToken.read(text))
+        let addresses = try url.map { url in try BenchAddress(url) }
+        guard let first = addresses.first else { throw ValidationError("a URL is needed") }
+        var options = BenchOptions(
+            profile, first: first, others: Array(addresses.dropFirst()), try BenchToken.read(text))
         options.connections = connections
         options.rate = rate
         options.window = window
@@ -99,7 +103,7 @@ struct BenchCommand: AsyncParsableCommand {
         options.slow = slow ?? (profile == .slow ? 10 : 0)
         options.tracesSlowest = traceSlowest
         options.loops = loops
-        options.server = serverPid
+        options.servers = serverPid
         return options
     }
 

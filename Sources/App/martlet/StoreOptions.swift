@@ -9,7 +9,9 @@ struct StoreOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The folder with all data (default: ./data).", valueName: "dir"))
     var data: String?
 
-    @Option(help: ArgumentHelp("The store: sqlite:PATH (default: a file in the data folder).", valueName: "url"))
+    @Option(
+        help: ArgumentHelp(
+            "The store: sqlite:PATH or postgres://… (default: a file in the data folder).", valueName: "url"))
     var database: String?
 
     var flags: ConfigurationFlags {
@@ -53,8 +55,16 @@ struct ServerOptions: ParsableArguments {
     @Flag(help: "Make sample users and let guests in, to try things out. Loopback only.")
     var demo = false
 
+    @Option(help: ArgumentHelp("The bus to other nodes: redis://…, several with commas.", valueName: "urls"))
+    var bus: String?
+
     @Option(help: ArgumentHelp("This node's name (default: the host's).", valueName: "name"))
     var node: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "What this node does: all, or some of gateway,api,worker (default: all).", valueName: "roles"))
+    var roles: String?
 
     @Flag(help: "Limit nobody's rate, for load tests. Loopback only.")
     var noRateLimits = false
@@ -64,7 +74,9 @@ struct ServerOptions: ParsableArguments {
         flags.host = host
         flags.port = port
         flags.demo = demo
+        flags.bus = bus
         flags.node = node
+        flags.roles = roles
         flags.noRateLimits = noRateLimits
         return flags
     }

@@ -13,13 +13,13 @@ package struct APIServices: Sendable {
     package var metricsToken: String?
     /// May this node receive traffic?
     package var readiness: @Sendable () async -> [ReadinessCheck]
-    /// Where a client finds a gateway.
-    package var gateway: @Sendable () async -> GatewayAddress
+    /// Where a client finds a gateway; throws `unavailable` where there is none.
+    package var gateway: @Sendable () async throws(Fault) -> GatewayAddress
 
     package init(
         authenticator: any TokenAuthenticator, limiter: any RateLimiter, clock: any TimeSource, metrics: MetricRegistry,
         logger: Logger, metricsToken: String?, readiness: @escaping @Sendable () async -> [ReadinessCheck],
-        gateway: @escaping @Sendable () async -> GatewayAddress
+        gateway: @escaping @Sendable () async throws(Fault) -> GatewayAddress
     ) {
         self.authenticator = authenticator
         self.limiter = limiter

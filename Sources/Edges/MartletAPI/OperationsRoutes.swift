@@ -38,7 +38,7 @@ struct OperationsRoutes: Sendable {
         let gateway = services.gateway
         return Endpoint(anyone: .get, "/api/route", tag: "Gateway", "The gateway to connect to") {
             (_: Visitor, _: EmptyInput) async throws(Fault) -> GatewayAddress in
-            await gateway()
+            try await gateway()
         }
     }
 

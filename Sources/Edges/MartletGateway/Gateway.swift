@@ -12,7 +12,6 @@ package final class Gateway: BrokerReceiver, Sendable {
     let metrics: GatewayMetrics
     let logger: Logger
     let interest = InterestTable()
-    let registry = SessionRegistry()
     let httpWork = HTTPWork()
     let pool = CommandPool(limit: GatewayConfiguration.commandsInAll)
     /// Sets this process's sessions apart from those of another one.
@@ -21,7 +20,16 @@ package final class Gateway: BrokerReceiver, Sendable {
     private let addresses = Mutex<[String: Int]>([:])
     private let isDraining = Atomic<Bool>(false)
     let loops: [GatewayLoop]
-    let topics = Mutex(Topics())
+    let topics: Mutex<Topics>
+    /// True where a bus brings other nodes' events, and may lose some.
+    let isLossy: Bool
+
+    // Gateway+Following.swift
+    let suspects = Mutex<Set<ConversationID>>([])
+    let sweepSignals: AsyncStream<Void>
+    let sweepSignal: AsyncStream<Void>.Continuation
+    /// When quiet conversations were last forgotten, by the steady clock.
+    let forgotten = Atomic<UInt64>(0)
 
     package init(
         _ configuration: GatewayConfiguration, _ services: GatewayServices, _ metrics: GatewayMetrics, _ logger: Logger,
@@ -31,6 +39,9 @@ package final class Gateway: BrokerReceiver, Sendable {
         self.services = services
         self.metrics = metrics
         self.logger = logger
+        isLossy = services.broker.isLossy
+        topics = Mutex(Topics(sequencer: TopicSequencer(isLossy: services.broker.isLossy)))
+        (sweepSignals, sweepSignal) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
         sessionPrefix = UInt64.random(in: 1..<(1 << 24)) << 40
         loops = group.makeIterator().prefix(InterestTable.maximumLoops).enumerated().map {
             GatewayLoop($0.offset, $0.element)
@@ -48,9 +59,19 @@ package final class Gateway: BrokerReceiver, Sendable {
 
     var isStopping: Bool { isDraining.load(ordering: .relaxed) }
 
+    /// Live sessions.
+    package var sessions: Int { metrics.sessions.value }
+    /// The node takes nobody new.
+    package var isLeaving: Bool { isStopping }
+
     // MARK: Signals
 
     package func receive(_ signal: Signal, done: (@Sendable () -> Void)?) {
+        if case .missed = signal {
+            missed(interest.topics())
+            done?()
+            return
+        }
         let countdown = Countdown(loops.count, done)
         for loop in loops { loop.receive(signal) { countdown.arrive() } }
     }

@@ -16,15 +16,6 @@ import MartletCore
 /// | `gateway.sends-per-second` | per user | 20 |
 /// | `gateway.drain` | seconds | 2 |
 package struct GatewayConfiguration: Sendable {
-    /// What happens when a device kind signs in that the user is signed in with already.
-    package enum SameDevice: String, Sendable, CaseIterable {
-        case allow
-        /// The older session ends with 4102.
-        case replace
-        /// The newer one is not let in.
-        case refuse
-    }
-
     package var host = "127.0.0.1"
     /// 0 takes a free port.
     package var port = 8080
@@ -60,4 +51,13 @@ package struct GatewayConfiguration: Sendable {
     static let heldConversations = 4096
     /// Events read at once to catch up.
     static let catchUpPage = 200
+    /// Events read at once to fill a gap; the rest follows.
+    static let fillEvents = 2000
+    /// Events read at once where it is not known how many are missing: mostly none.
+    static let recentPage = 16
+    /// Topics, and conversations, compared with the log at once.
+    static let topicsAtOnce = 200
+    static let comparedAtOnce = 1000
+    /// Answered sends that a session remembers where a bus may bring its own events back.
+    static let ownAnswers = 32
 }

@@ -33,7 +33,7 @@ extension GatewayLoop {
         else { return }
         user.leftMeanwhile.remove(group)
         guard user.groups[group] == nil else { return }
-        follow(group, user, from: from)
+        if follow(group, user, from: from) { gateway.start(group, from: from) }
         for session in user.sessions { session.follow(group, from: from) }
     }
 
@@ -111,6 +111,9 @@ extension GatewayLoop {
             }
         case .rightsChanged(let conversation, let user): forgetRights(conversation, user)
         case .revoked(let user, let family, let except, let reason): revoke(user, family, except, reason)
+        case .replaced(_, let replaced): for session in replaced { sessions[session]?.close(.replaced) }
+        // The gateway asks the log itself.
+        case .missed: break
         }
     }
 

@@ -9,6 +9,7 @@ struct PendingSend {
     let session: Session
     /// The command's `seq`, as it came.
     let seq: String?
+    let clientId: String
 }
 
 // The intake: sends of all sessions of the loop go to the log's writer together, and their answers come back together.
@@ -16,7 +17,7 @@ extension GatewayLoop: AppendLane {
     /// Queues a send. The batch leaves at the end of the turn, with what the loop's other sockets brought.
     func submit(_ draft: consuming Draft, _ session: Session, seq: String?) {
         let slot = freeSends.popLast() ?? pendingSends.count
-        let pending = PendingSend(session: session, seq: seq)
+        let pending = PendingSend(session: session, seq: seq, clientId: draft.clientId)
         if slot == pendingSends.count { pendingSends.append(pending) } else { pendingSends[slot] = pending }
         session.sendsInFlight += 1
         inFlight.wrappingAdd(1, ordering: .relaxed)
@@ -54,6 +55,11 @@ extension GatewayLoop: AppendLane {
             session.refuse(fault, seq: pending.seq, .send)
         }
         session.resume()
+    }
+
+    /// True where the event is a send of the session that has not been answered.
+    func isPending(_ event: Event, _ session: Session) -> Bool {
+        pendingSends.contains { pending in pending?.session === session && pending?.clientId == event.clientId }
     }
 
     /// Sends that the log has not answered; from any thread.

@@ -115,15 +115,16 @@ final class GatewayLoop: @unchecked Sendable {
 
     // MARK: Following
 
-    /// The user's entry on this loop, made with its first session.
-    func join(_ session: Session, _ id: UserID) -> LocalUser {
+    /// The user's entry on this loop, made with its first session. `isFresh`: the node did not follow the user's topic.
+    func join(_ session: Session, _ id: UserID) -> (user: LocalUser, isFresh: Bool) {
         let user = users[id] ?? LocalUser(id)
+        var isFresh = false
         if user.sessions.isEmpty {
             users[id] = user
-            gateway.interest.set(.inbox(id), loop: index, true)
+            isFresh = gateway.follow(.inbox(id), index)
         }
         user.sessions.append(session)
-        return user
+        return (user, isFresh)
     }
 
     func leave(_ session: Session, _ user: LocalUser) {
@@ -131,26 +132,28 @@ final class GatewayLoop: @unchecked Sendable {
         guard user.sessions.isEmpty else { return }
         for group in user.groups.keys { unfollow(group, user) }
         users[user.id] = nil
-        gateway.interest.set(.inbox(user.id), loop: index, false)
+        gateway.unfollow(.inbox(user.id), index)
     }
 
-    private func topic(_ conversation: ConversationID) -> LoopTopic {
-        if let topic = topics[conversation] { return topic }
+    private func topic(_ conversation: ConversationID) -> (topic: LoopTopic, isFresh: Bool) {
+        if let topic = topics[conversation] { return (topic, false) }
         let topic = LoopTopic()
         topics[conversation] = topic
-        gateway.interest.set(conversation, loop: index, true)
-        return topic
+        return (topic, gateway.follow(conversation, index))
     }
 
     private func dropIfEmpty(_ topic: LoopTopic, _ conversation: ConversationID) {
         guard topic.isEmpty else { return }
         topics[conversation] = nil
-        gateway.interest.set(conversation, loop: index, false)
+        gateway.unfollow(conversation, index)
     }
 
-    func follow(_ group: ConversationID, _ user: LocalUser, from seq: Int64 = 0) {
-        guard user.groups.updateValue(seq, forKey: group) == nil else { return }
-        topic(group).users.append(user)
+    /// True where the node did not follow the group: then it has to be started.
+    func follow(_ group: ConversationID, _ user: LocalUser, from seq: Int64 = 0) -> Bool {
+        guard user.groups.updateValue(seq, forKey: group) == nil else { return false }
+        let (topic, isFresh) = topic(group)
+        topic.users.append(user)
+        return isFresh
     }
 
     func unfollow(_ group: ConversationID, _ user: LocalUser) {
@@ -159,7 +162,12 @@ final class GatewayLoop: @unchecked Sendable {
         dropIfEmpty(topic, group)
     }
 
-    func enter(_ room: ConversationID, _ session: Session) { topic(room).sessions.append(session) }
+    /// True where the node did not follow the room: then it has to be started.
+    func enter(_ room: ConversationID, _ session: Session) -> Bool {
+        let (topic, isFresh) = topic(room)
+        topic.sessions.append(session)
+        return isFresh
+    }
 
     func exit(_ room: ConversationID, _ session: Session) {
         guard let topic = topics[room] else { return }

@@ -7,6 +7,8 @@ package struct GatewayMetrics: Sendable {
     let upgrades, sends, deliveries, dropped, slowReaders, gapsFilled: Counter
     let deliveryLatency: Histogram
     let commandsAtWork: Gauge
+    let comparing: Gauge
+    let comparisons: Counter
     private let rejections: [Fault.Reason: Counter]
     private let closes: [UInt16: Counter]
 
@@ -24,6 +26,9 @@ package struct GatewayMetrics: Sendable {
         deliveryLatency = registry.latency(
             "martlet_delivery_seconds", "From a commit to the last write of its events on a loop")
         commandsAtWork = registry.gauge("martlet_commands_at_work", "Commands that left their loop")
+        comparing = registry.gauge("martlet_topics_comparing", "Topics that are being compared with the log")
+        comparisons = registry.counter(
+            "martlet_topic_comparisons_total", "Times that topics were compared with the log")
         rejections = Dictionary(
             uniqueKeysWithValues: Fault.Reason.allCases.map {
                 (

@@ -40,6 +40,8 @@ package protocol ConversationSource: Sendable {
     func sync(
         _ caller: Caller, cursors: [(ConversationID, Int64)], limit: Int, rooms: [ConversationID]
     ) async throws(Fault) -> SyncResult
+    /// The direct conversations of these users.
+    func directs(of users: [UserID]) async throws(Fault) -> [ConversationID]
     /// Throws where the caller may not enter the room. Returns its newest seq.
     func enter(_ caller: Caller, _ room: ConversationID) async throws(Fault) -> Int64
 }

@@ -9,9 +9,16 @@ extension Session {
     // MARK: Events
 
     func deliver(_ delivery: inout Delivery) {
-        let isOwn = delivery.event.origin == id
+        let isOwn = delivery.event.origin == id || cameBack(delivery.event)
         guard catchUp == nil else { return deliverBehind(&delivery, isOwn) }
         if !isOwn { push(delivery.frame) }
+    }
+
+    /// True for a send of this session that was read from the log, which does not know who sent it: it was or will be answered.
+    private func cameBack(_ event: Event) -> Bool {
+        guard gateway.isLossy, event.origin == .none, event.sender == caller?.user else { return false }
+        if ownAnswers.contains(where: { $0.seq == event.seq && $0.conversation == event.conversation }) { return true }
+        return sendsInFlight > 0 && loop.isPending(event, self)
     }
 
     private func deliverBehind(_ delivery: inout Delivery, _ isOwn: Bool) {
@@ -36,7 +43,12 @@ extension Session {
     }
 
     /// A send of this session has its place; the event must not come to it again.
-    func stored(_ conversation: ConversationID, _ seq: Int64) { catchUp?.answered(conversation, seq) }
+    func stored(_ conversation: ConversationID, _ seq: Int64) {
+        catchUp?.answered(conversation, seq)
+        guard gateway.isLossy else { return }
+        if ownAnswers.count >= GatewayConfiguration.ownAnswers { ownAnswers.removeFirst() }
+        ownAnswers.append((conversation, seq))
+    }
 
     // MARK: Slow readers
 
@@ -80,7 +92,7 @@ extension Session {
     private func caughtUp(_ read: CatchUp.Read, _ result: Result<[Event], Fault>) {
         guard case .success(let events) = result else {
             catchUp?.readFailed()
-            return close(.internalError)
+            return settleLater()
         }
         if let first = events.first, first.seq > read.from {
             // Trimmed meanwhile: a fresh sync tells the client so.
@@ -93,6 +105,16 @@ extension Session {
             push(NativeEncoder.push(event, allocator: loop.allocator))
         }
         settle()
+    }
+
+    /// The log could not be read: it is asked again in a moment. The session stays, and gets nothing out of order.
+    private func settleLater() {
+        let back = NIOLoopBound(self, eventLoop: loop.eventLoop)
+        loop.eventLoop.scheduleTask(in: .seconds(1)) {
+            guard back.value.isLive else { return }
+            back.value.settle()
+            back.value.loop.flushDirty()
+        }
     }
 
     /// The user came into a group: its events go to the session from `seq` on.
@@ -176,19 +198,29 @@ extension Session {
     }
 
     private func entered(_ room: ConversationID, after last: Int64, _ seq: String?, _ caller: Caller) {
-        let services = gateway.services
-        var isFirst = false
-        if !rooms.contains(room) {
-            rooms.append(room)
-            loop.enter(room, self)
-            user?.forgetRight(room)
-            follow(room, from: last + 1)
-            isFirst = services.presenceWriter.entered(room, caller.user)
+        guard !rooms.contains(room) else { return welcome(to: room, after: last, seq, caller, isFirst: false) }
+        rooms.append(room)
+        if loop.enter(room, self) { gateway.start(room, from: last + 1) }
+        user?.forgetRight(room)
+        follow(room, from: last + 1)
+        let back = NIOLoopBound(self, eventLoop: loop.eventLoop)
+        let eventLoop = loop.eventLoop
+        gateway.services.presenceWriter.entered(room, caller.user) { isFirst in
+            let go: @Sendable () -> Void = {
+                guard back.value.isOpen else { return }
+                back.value.welcome(to: room, after: last, seq, caller, isFirst: isFirst)
+            }
+            if eventLoop.inEventLoop { go() } else { eventLoop.execute(go) }
         }
-        let (username, announces) = (username, isFirst)
+    }
+
+    private func welcome(
+        to room: ConversationID, after last: Int64, _ seq: String?, _ caller: Caller, isFirst: Bool
+    ) {
+        let (services, username) = (gateway.services, username)
         loop.leaveLoop(self) { () throws(Fault) in
             let count = await services.presence.people(in: room, limit: 1).count
-            if announces, count <= Limits.announcedRoom {
+            if isFirst, count <= Limits.announcedRoom {
                 services.broker.post(.room(room, user: caller.user, username: username, here: true))
             }
             return JSONWriter.object {
@@ -213,11 +245,14 @@ extension Session {
         loop.exit(room, self)
         user?.forgetRight(room)
         catchUp?.unfollow(room)
-        guard gateway.services.presenceWriter.left(room, caller.user) else { return }
-        let (services, username) = (gateway.services, username)
-        _ = gateway.pool.submit {
-            guard await services.presence.people(in: room, limit: 1).count <= Limits.announcedRoom else { return }
-            services.broker.post(.room(room, user: caller.user, username: username, here: false))
+        let (gateway, username) = (gateway, username)
+        gateway.services.presenceWriter.left(room, caller.user) { isLast in
+            guard isLast else { return }
+            let services = gateway.services
+            _ = gateway.pool.submit {
+                guard await services.presence.people(in: room, limit: 1).count <= Limits.announcedRoom else { return }
+                services.broker.post(.room(room, user: caller.user, username: username, here: false))
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ import MartletWire
 import NIOCore
 
 /// The data of `login`.
-struct LoginInput: JSONInput {
+struct LoginInput: JSONInput, Sendable {
     let token, guest: String?
     let device: DeviceKind?
     let app: AppID?
@@ -51,48 +51,95 @@ extension Session {
         if signInTries >= GatewayConfiguration.signInTries { close(.refused) }
     }
 
-    /// Joins the user's other sessions, then loads what to follow. From here on revocations reach the session, and events are held for it.
+    /// Joins the user's other sessions. From here on revocations reach the session, and events are held for it.
     private func admit(_ signedIn: SessionUser, _ input: LoginInput, _ seq: String?) {
         let configuration = gateway.configuration
         let caller = signedIn.caller
-        let entry = SessionRegistry.Entry(session: id, loop: loop.index, device: caller.device)
-        let admission = gateway.registry.admit(
-            caller.user, entry, configuration.sameDevice, limit: configuration.sessionsPerUser)
-        guard case .admitted(let replaced) = admission else {
-            return signInFailed(Fault(.limitReached, "this device kind is signed in already"), seq)
-        }
-        for old in replaced { gateway.loop(old.loop).replace(old.session) }
-
         self.caller = caller
         username = signedIn.username
-        let user = loop.join(self, caller.user)
+        let (user, isFresh) = loop.join(self, caller.user)
         self.user = user
         user.leftMeanwhile = []
         loop.sessions[id] = self
         gateway.metrics.sessions.add()
         catchUp = CatchUp()
         catchUp?.hold()
-        let becameOnline = gateway.services.presenceWriter.opened(caller.user)
-        let services = gateway.services
+        let opening = SessionOpening(
+            user: caller.user, session: id, device: caller.device, sameDevice: configuration.sameDevice,
+            limit: configuration.sessionsPerUser)
+        let back = NIOLoopBound((self, input), eventLoop: loop.eventLoop)
+        let (eventLoop, broker) = (loop.eventLoop, gateway.services.broker)
+        gateway.services.presenceWriter.opened(opening) { admission in
+            // Those who make room are told, whatever became of this one.
+            if case .admitted(_, let replaced) = admission, !replaced.isEmpty {
+                broker.post(.replaced(opening.user, replaced))
+            }
+            let go: @Sendable () -> Void = {
+                let (session, input) = back.value
+                session.opened(admission, signedIn, input, seq, isFresh ? [.inbox(opening.user)] : [])
+                session.loop.flushDirty()
+            }
+            if eventLoop.inEventLoop { go() } else { eventLoop.execute(go) }
+        }
+    }
+
+    /// The directory of sessions has answered: loads what to follow.
+    private func opened(
+        _ admission: Admission, _ signedIn: SessionUser, _ input: LoginInput, _ seq: String?, _ fresh: [ConversationID]
+    ) {
+        guard caller != nil, phase == .signingIn, id == signedIn.caller.session else {
+            return gateway.abandonStart(fresh)
+        }
+        guard case .admitted(let isFirst, _) = admission else {
+            gateway.abandonStart(fresh)
+            leave()
+            return signInFailed(Fault(.limitReached, "this device kind is signed in already"), seq)
+        }
+        let (gateway, caller) = (gateway, signedIn.caller)
         loop.leaveLoop(self) { () throws(Fault) in
+            try await gateway.start(fresh)
+            let services = gateway.services
             let confirmed = try await services.authenticator.confirm(signedIn)
             return (confirmed, caller.role == .guest ? [] : try await services.conversations.groups(of: caller.user))
         } then: { (session, result: Result<(SessionUser, [ConversationID]), Fault>) in
             switch result {
             case .success((let confirmed, let groups)):
-                session.welcome(confirmed, groups, input, seq, becameOnline: becameOnline)
+                session.follow(groups, confirmed, input, seq, becameOnline: isFirst)
             case .failure(let fault):
-                session.leave()
-                session.signInFailed(fault, seq)
+                session.signInFailed(leaving: fault, seq, fresh)
             }
         }
     }
 
-    private func welcome(
-        _ signedIn: SessionUser, _ groups: [ConversationID], _ input: LoginInput, _ seq: String?, becameOnline: Bool
+    private func signInFailed(leaving fault: Fault, _ seq: String?, _ fresh: [ConversationID]) {
+        gateway.abandonStart(fresh)
+        leave()
+        signInFailed(fault, seq)
+    }
+
+    /// Follows the user's groups; those that nobody here followed have to be started first.
+    private func follow(
+        _ groups: [ConversationID], _ signedIn: SessionUser, _ input: LoginInput, _ seq: String?, becameOnline: Bool
     ) {
         guard let user else { return }
-        for group in groups where !user.leftMeanwhile.contains(group) { loop.follow(group, user) }
+        var fresh: [ConversationID] = []
+        for group in groups where !user.leftMeanwhile.contains(group) {
+            if loop.follow(group, user) { fresh.append(group) }
+        }
+        guard !fresh.isEmpty else { return welcome(signedIn, input, seq, becameOnline: becameOnline) }
+        let (gateway, started) = (gateway, fresh)
+        loop.leaveLoop(self) { () throws(Fault) in
+            try await gateway.start(started)
+        } then: { (session, result: Result<Void, Fault>) in
+            switch result {
+            case .success: session.welcome(signedIn, input, seq, becameOnline: becameOnline)
+            case .failure(let fault): session.signInFailed(leaving: fault, seq, started)
+            }
+        }
+    }
+
+    private func welcome(_ signedIn: SessionUser, _ input: LoginInput, _ seq: String?, becameOnline: Bool) {
+        guard let user else { return }
         caller = signedIn.caller
         // What an event said since the session joined is no older than what was read.
         if let nickname = user.nickname { rename(nickname) }
@@ -114,17 +161,11 @@ extension Session {
             catchUp?.release()
             settle()
         }
-        if becameOnline { announce(signedIn.caller.user, online: true) }
+        if becameOnline { gateway.announce(signedIn.caller.user, online: true) }
     }
 
     /// What the session sends goes out under the new name from here on.
     func rename(_ nickname: String) { caller = caller?.named(nickname.isEmpty ? username : nickname) }
-
-    private func announce(_ user: UserID, online: Bool) {
-        let announcer = gateway.services.announcer
-        // Presence may be dropped: where the pool is full, it is.
-        _ = gateway.pool.submit { await announcer.announce(user, online: online) }
-    }
 
     /// Undoes a login; harmless without one.
     func leave() {
@@ -133,23 +174,24 @@ extension Session {
         rooms = []
         loop.leave(self, user)
         loop.sessions[id] = nil
-        gateway.registry.remove(caller.user, id)
         gateway.metrics.sessions.add(-1)
         self.caller = nil
         self.user = nil
         catchUp = nil
         isResuming = false
         awaitingRight = [:]
-        if gateway.services.presenceWriter.closed(caller.user) { announce(caller.user, online: false) }
+        let gateway = gateway
+        gateway.services.presenceWriter.closed(caller.user, id) { isLast in
+            if isLast { gateway.announce(caller.user, online: false) }
+        }
     }
 }
 
-extension GatewayLoop {
-    /// A newer sign-in takes this session's place.
-    func replace(_ session: SessionID) {
-        eventLoop.execute { [self] in
-            sessions[session]?.close(.replaced)
-            flushDirty()
-        }
+extension Gateway {
+    /// Tells a user's friends.
+    func announce(_ user: UserID, online: Bool) {
+        let announcer = services.announcer
+        // Presence may be dropped: where the pool is full, it is.
+        _ = pool.submit { await announcer.announce(user, online: online) }
     }
 }

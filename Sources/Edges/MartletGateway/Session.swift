@@ -46,6 +46,8 @@ final class Session: ChannelDuplexHandler, RemovableChannelHandler {
     var catchUp: CatchUp?
     /// The login asked to hold pushes until the first sync is answered.
     var isResuming = false
+    /// The newest sends that were answered, where a bus may bring them back.
+    var ownAnswers: [(conversation: ConversationID, seq: Int64)] = []
     /// Sends that wait to hear whether they may go to a conversation, in order.
     var awaitingRight: [ConversationID: [(draft: Draft, seq: String?)]] = [:]
 

@@ -44,7 +44,7 @@ extension Accounts {
         try Policy.requireAccount(caller)
         let password = try AccountRules.password(new, field: "newPassword")
         guard let found = try await store.withPassword(.id(caller.user), app: caller.app) else { throw .unknownUser }
-        try takePasswordTry(found.account.username, caller.app)
+        try await takePasswordTry(found.account.username, caller.app)
         try await check(old, found)
         let hash = try await hasher.hash(password)
         let (refresh, now, maximum) = (newRefreshToken(), clock.now, configuration.maximumFamilies)

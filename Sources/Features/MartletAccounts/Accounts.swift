@@ -84,7 +84,7 @@ package struct Accounts: Sendable {
         new.nickname = try nickname.map(AccountRules.nickname) ?? ""
         new.email = try email.map(AccountRules.email) ?? ""
         new.phone = try phone.map(AccountRules.phone) ?? ""
-        try take(.signIn(address), configuration.addressRate)
+        try await take(.signIn(address), configuration.addressRate)
         // Before the work of hashing; the store decides again.
         guard try await store.account(.username(name), app: app) == nil else { throw AccountStore.taken }
         new.passwordHash = try await hasher.hash(password)
@@ -94,8 +94,8 @@ package struct Accounts: Sendable {
     /// Signs in with a password. An unknown name and a wrong password are one answer, after the same time.
     package func signIn(_ credentials: Credentials, address: String) async throws(Fault) -> SignedIn {
         let app = try app(credentials.app)
-        try take(.signIn(address), configuration.addressRate)
-        try takePasswordTry(credentials.username, app)
+        try await take(.signIn(address), configuration.addressRate)
+        try await takePasswordTry(credentials.username, app)
         let found = try await store.withPassword(.username(credentials.username), app: app)
         try await check(credentials.password, found)
         guard let account = found?.account else { throw Self.wrongCredentials }
@@ -108,7 +108,7 @@ package struct Accounts: Sendable {
         guard configuration.allowsGuests else { throw Fault(.guestsRefused, "guests are not admitted here") }
         let app = try self.app(app)
         let nickname = try AccountRules.nickname(name)
-        try take(.signIn(address), configuration.addressRate)
+        try await take(.signIn(address), configuration.addressRate)
         let new = AccountStore.NewAccount(app: app, username: nil, passwordHash: nil, nickname: nickname, role: .guest)
         return try await store.create(new, now: clock.now).card
     }
@@ -141,7 +141,7 @@ package struct Accounts: Sendable {
     /// Exchanges a refresh token for a new pair. A token used before ends the whole family: one of the two who have it
     /// stole it.
     package func refresh(_ refreshToken: String, address: String) async throws(Fault) -> TokenPair {
-        try take(.signIn(address), configuration.addressRate)
+        try await take(.signIn(address), configuration.addressRate)
         let next = newRefreshToken()
         switch try await tokenStore.refresh(hash: Self.hash(refreshToken), next: next.stored, now: clock.now) {
         case .refreshed(let account, let device, let family):
@@ -216,13 +216,13 @@ package struct Accounts: Sendable {
     }
 
     /// Limits tries of one account's password, wherever they come from, without ever closing it for good.
-    func takePasswordTry(_ username: String, _ app: AppID) throws(Fault) {
+    func takePasswordTry(_ username: String, _ app: AppID) async throws(Fault) {
         let key = "\(app.value):\(AccountRules.usernameKey(username))"
-        try take(.account(String(key.prefix(80))), configuration.passwordRate)
+        try await take(.account(String(key.prefix(80))), configuration.passwordRate)
     }
 
-    private func take(_ key: RateKey, _ rule: RateRule) throws(Fault) {
-        guard let wait = limiter.take(key, rule, now: clock.now) else { return }
+    private func take(_ key: RateKey, _ rule: RateRule) async throws(Fault) {
+        guard let wait = await limiter.takeShared(key, rule, now: clock.now) else { return }
         throw Fault(.rateLimited, "too many tries; wait a little", retryAfter: wait)
     }
 }

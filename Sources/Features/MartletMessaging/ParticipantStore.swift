@@ -52,6 +52,16 @@ struct ParticipantStore {
         return try row.map { row throws(Fault) in try Participant(row) }
     }
 
+    /// The direct conversations of these users, each once.
+    func directs(of users: [UserID]) throws(Fault) -> [ConversationID] {
+        let rows = try connection.rows(
+            """
+            SELECT DISTINCT conversation FROM participants
+            WHERE user_id IN (\(list: users)) AND conversation LIKE 'd:%'
+            """)
+        return try rows.map { row throws(Fault) in try row.conversation("conversation") }
+    }
+
     func count(_ conversation: ConversationID) throws(Fault) -> Int64 {
         try connection.integer("SELECT count(*) FROM participants WHERE conversation = \(conversation)") ?? 0
     }

@@ -97,6 +97,13 @@ package struct Sync: Sendable {
             })
     }
 
+    /// The direct conversations of these users, each once; for whoever watches that none of their events is missed.
+    package func directs(of users: [UserID]) async throws(Fault) -> [ConversationID] {
+        try await database.read { connection throws(Fault) in
+            try ParticipantStore(connection: connection).directs(of: users)
+        }
+    }
+
     private static func groups(in cursors: [ConversationID: Int64]) -> [GroupID] {
         cursors.compactMap { conversation, cursor in
             guard cursor > 0, case .group(let id) = conversation else { return nil }

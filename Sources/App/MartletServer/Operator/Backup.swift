@@ -17,13 +17,14 @@ package struct Backup: Sendable {
     /// Writes a backup, also while a server runs. The folder must not be there, or be empty; it appears when it is whole.
     package func save(to destination: String) throws(OperatorFailure) {
         let source = try DataFolder(existing: configuration.dataFolder)
+        let path = try configuration.sqlitePath(for: "backup")
         guard Self.isFree(destination, ignoring: []) else {
             throw OperatorFailure(.cannotCreate, "\(destination) is there already and is not empty")
         }
         let draft = Self.plain(destination) + ".partial-" + Secrets.random(4)
         _ = try DataFolder(preparing: draft)
         do throws(OperatorFailure) {
-            try Self.copyDatabase(configuration.databasePath, to: draft + "/" + Self.database)
+            try Self.copyDatabase(path, to: draft + "/" + Self.database)
             try Self.copyPrivately(source.secretsPath, to: draft + "/" + Self.secrets)
             try Self.replace(Self.plain(destination), with: draft)
         } catch {
@@ -38,7 +39,8 @@ package struct Backup: Sendable {
     /// any case.
     package func restore(from source: String, isForced: Bool) async throws(OperatorFailure) {
         let backup = try DataFolder(existing: source)
-        guard isForced || isEmptyTarget else {
+        let path = try configuration.sqlitePath(for: "restore")
+        guard isForced || isFree(path) else {
             throw OperatorFailure(
                 .cannotCreate,
                 "the data folder \(configuration.dataFolder) is not empty; --force replaces what is in it")
@@ -47,24 +49,25 @@ package struct Backup: Sendable {
         let lock = try target.lock()
         defer { withExtendedLifetime(lock) {} }
         let suffix = ".restoring-" + Secrets.random(4)
-        let (database, secrets) = (configuration.databasePath + suffix, target.secretsPath + suffix)
+        let (database, secrets) = (path + suffix, target.secretsPath + suffix)
         defer { for path in [database, database + "-wal", database + "-shm", secrets] { unlink(path) } }
         try Self.copyDatabase(backup.path + "/" + Self.database, to: database)
         try await Self.requireClean(database)
         try Self.copyPrivately(backup.path + "/" + Self.secrets, to: secrets)
         _ = try SecretsFile.loadOrMake(secrets)
-        for leftover in ["-wal", "-shm"] { unlink(configuration.databasePath + leftover) }
-        try Self.replace(configuration.databasePath, with: database)
+        for leftover in ["-wal", "-shm"] { unlink(path + leftover) }
+        try Self.replace(path, with: database)
         try Self.replace(target.secretsPath, with: secrets)
     }
 
-    private var isEmptyTarget: Bool {
-        Self.isFree(configuration.dataFolder, ignoring: ["lock"])
-            && !FileManager.default.fileExists(atPath: configuration.databasePath)
+    private func isFree(_ path: String) -> Bool {
+        Self.isFree(configuration.dataFolder, ignoring: ["lock"]) && !FileManager.default.fileExists(atPath: path)
     }
 
     private static func requireClean(_ path: String) async throws(OperatorFailure) {
-        let report = try await Workbench.verify(databasePath: path)
+        var configuration = ServerConfiguration()
+        configuration.store = .sqlite(path)
+        let report = try await Workbench.verify(configuration)
         guard let problem = report.problems.first else { return }
         throw OperatorFailure(.badData, "the backup is damaged, nothing was restored: \(problem)")
     }

@@ -44,6 +44,7 @@ package struct LogGeneration: Sendable {
 
     /// Writes `events` events; `progress` gets how many are written, now and then.
     package func run(events: Int64, size: Int, progress: (Int64) -> Void) async throws(OperatorFailure) {
+        let path = try configuration.sqlitePath(for: "generate-log")
         let folder = try DataFolder(preparing: configuration.dataFolder)
         let lock = try folder.lock()
         defer { withExtendedLifetime(lock) {} }
@@ -51,18 +52,18 @@ package struct LogGeneration: Sendable {
         try await Workbench(configuration).close()
         let now = SystemTime().now
         let generator = LogGenerator(
-            path: configuration.databasePath, conversations: conversations, size: size, newest: now - Self.age)
+            path: path, conversations: conversations, size: size, newest: now - Self.age)
         do throws(Fault) {
             let last = try generator.run(count: events, progress: progress)
-            try await enter(Array(zip(conversations, last)), now)
+            try await enter(Array(zip(conversations, last)), path, now)
         } catch {
             throw OperatorFailure(error)
         }
         generator.settle()
     }
 
-    private func enter(_ conversations: [(ConversationID, Int64)], _ now: Instant) async throws(Fault) {
-        let database = try SQLiteDatabase(.file(configuration.databasePath))
+    private func enter(_ conversations: [(ConversationID, Int64)], _ path: String, _ now: Instant) async throws(Fault) {
+        let database = try SQLiteDatabase(.file(path))
         defer { database.close() }
         for start in stride(from: 0, to: conversations.count, by: Self.batch) {
             let part = conversations[start..<min(start + Self.batch, conversations.count)].map {

@@ -1,4 +1,5 @@
 import Foundation
+import Logging
 import MartletAccounts
 import MartletCore
 import MartletLog
@@ -7,7 +8,8 @@ import MartletSQL
 /// What commands work with: the store beside a running server, or without one.
 package struct Workbench: Sendable {
     package let configuration: ServerConfiguration
-    package let database: SQLiteDatabase
+    package var database: any Database { store.database }
+    private let store: Store
     package let administration: AccountAdministration
     /// Steps of the schema that were missing.
     package let migrated: [String]
@@ -21,14 +23,14 @@ package struct Workbench: Sendable {
         _ = try DataFolder(preparing: configuration.dataFolder)
         let clock = SystemTime()
         do throws(Fault) {
-            database = try SQLiteDatabase(.file(configuration.databasePath))
-            migrated = try await Migrator(Migration.all(log: Migration.sqliteLog)).migrate(database, now: clock.now)
+            store = try await Store(configuration, logger: .quiet)
+            migrated = try await store.migrate(now: clock.now)
         } catch {
             throw OperatorFailure(error)
         }
         // All cores for passwords: nobody else waits for them here.
         let hasher = PasswordHasher(queue: AccountAdministration.largestBatch * 2)
-        administration = AccountAdministration(database: database, hasher: hasher, clock: clock)
+        administration = AccountAdministration(database: store.database, hasher: hasher, clock: clock)
     }
 
     private static func app(_ number: Int?, _ configuration: ServerConfiguration) throws(OperatorFailure) -> AppID {
@@ -39,8 +41,8 @@ package struct Workbench: Sendable {
         return app
     }
 
-    /// Lets go of the files.
-    package func close() { database.close() }
+    /// Lets go of the store.
+    package func close() { store.close() }
 
     /// The account of a name, in the workbench's app.
     package func account(_ username: String) async throws(OperatorFailure) -> Account {
@@ -66,22 +68,25 @@ package struct Workbench: Sendable {
         }
     }
 
-    /// Proves the log's contract on a database that has to be there; changes nothing.
+    /// Proves the log's contract on a store that has to be there; changes nothing.
     package static func verify(_ configuration: ServerConfiguration) async throws(OperatorFailure) -> VerificationReport
     {
-        try await verify(databasePath: configuration.databasePath)
-    }
-
-    static func verify(databasePath path: String) async throws(OperatorFailure) -> VerificationReport {
-        guard FileManager.default.fileExists(atPath: path) else {
-            throw OperatorFailure(.noInput, "there is no database at \(path)")
+        if case .sqlite(let path) = configuration.store {
+            guard FileManager.default.fileExists(atPath: path) else {
+                throw OperatorFailure(.noInput, "there is no database at \(path)")
+            }
         }
         do throws(Fault) {
-            let database = try SQLiteDatabase(.file(path))
-            defer { database.close() }
-            return try await Verifier(database: database).run()
+            let store = try await Store(configuration, logger: .quiet)
+            defer { store.close() }
+            return try await store.verify()
         } catch {
             throw OperatorFailure(error)
         }
     }
+}
+
+extension Logger {
+    /// For commands, which tell what went wrong themselves.
+    static let quiet = Logger(label: "martlet") { _ in SwiftLogNoOpLogHandler() }
 }

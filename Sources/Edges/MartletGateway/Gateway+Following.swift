@@ -1,0 +1,180 @@
+import MartletBus
+import MartletCore
+import MartletLog
+import NIOCore
+import Synchronization
+
+// Which topics the node follows on the bus, and what keeps it from missing anything of them: where a conversation stands is looked up when somebody
+// becomes interested, and compared with the log from time to time, since the bus may lose the last event of a conversation and nobody would notice.
+extension Gateway {
+    /// How much the clocks of nodes may differ, and how long a conversation is remembered without an event, at least half of it.
+    private static let leeway = Duration.seconds(600)
+
+    /// Called on a loop that becomes interested. True where nobody else here was: then nothing of the topic is delivered
+    /// until it is started.
+    func follow(_ topic: ConversationID, _ loop: Int) -> Bool {
+        guard isLossy else {
+            interest.set(topic, loop: loop, true)
+            return false
+        }
+        services.broker.follow(topic)
+        return topics.withLock { topics in
+            let isFirst = interest.set(topic, loop: loop, true)
+            if isFirst { topics.starting.insert(topic) }
+            return isFirst
+        }
+    }
+
+    func unfollow(_ topic: ConversationID, _ loop: Int) {
+        interest.set(topic, loop: loop, false)
+        guard isLossy else { return }
+        services.broker.unfollow(topic)
+        topics.withLock { topics in
+            if interest.interest(in: topic).loops == 0 { topics.starting.remove(topic) }
+        }
+    }
+
+    // MARK: Starting
+
+    /// Topics that cannot be started are delivered from about now on.
+    func abandonStart(_ fresh: [ConversationID]) {
+        if !fresh.isEmpty { topics.withLock { $0.starting.subtract(fresh) } }
+    }
+
+    /// Looks up where the conversations of topics stand that nobody here followed before: what is stored from here on is delivered.
+    func start(_ fresh: [ConversationID]) async throws(Fault) {
+        guard !fresh.isEmpty else { return }
+        defer { abandonStart(fresh) }
+        await services.broker.settled(fresh)
+        let conversations = try await conversations(of: fresh)
+        for bounds in try await bounds(conversations) {
+            let now = InterestTable.now
+            topics.withLock { topics in
+                for (conversation, bounds) in bounds {
+                    if case .direct = conversation, bounds.lastTime < services.clock.now - Self.leeway { continue }
+                    let since = interest.interest(in: conversation).since
+                    let missing = topics.sequencer.start(conversation, at: bounds.last, since: since, now: now)
+                    if let missing { fill(conversation, missing) }
+                }
+            }
+        }
+    }
+
+    /// A session came into a group or room that nobody here followed: what is stored from `seq` on is delivered, also what was stored before the bus
+    /// brings it.
+    func start(_ topic: ConversationID, from seq: Int64) {
+        let now = InterestTable.now
+        let since = interest.interest(in: topic).since
+        topics.withLock { topics in
+            topics.starting.remove(topic)
+            if let missing = topics.sequencer.start(topic, at: max(0, seq - 1), since: since, now: now) {
+                fill(topic, missing)
+            }
+        }
+        _ = pool.submit { [self] in
+            await services.broker.settled([topic])
+            missed([topic])
+        }
+    }
+
+    /// The conversations whose events are published to these topics.
+    private func conversations(of topics: [ConversationID]) async throws(Fault) -> [ConversationID] {
+        let users = topics.compactMap { if case .inbox(let user) = $0 { user } else { nil } }
+        return topics + (users.isEmpty ? [] : try await services.conversations.directs(of: users))
+    }
+
+    private func bounds(
+        _ conversations: [ConversationID]
+    ) async throws(Fault) -> [[ConversationID: LogBounds]] {
+        var found: [[ConversationID: LogBounds]] = []
+        for start in stride(from: 0, to: conversations.count, by: GatewayConfiguration.comparedAtOnce) {
+            let end = min(start + GatewayConfiguration.comparedAtOnce, conversations.count)
+            found.append(try await services.log.bounds(Array(conversations[start..<end])))
+        }
+        return found
+    }
+
+    /// The time from which on events of a conversation are for the sessions that are here now, less the leeway.
+    func newsSince(_ conversation: ConversationID) -> Instant {
+        let (now, wall) = (InterestTable.now, services.clock.now)
+        let since = max(interest.interest(in: conversation).since, forgotten.load(ordering: .relaxed))
+        guard since < now else { return wall - Self.leeway }
+        return wall - .milliseconds(Int64(now - since)) - Self.leeway
+    }
+
+    // MARK: Comparing with the log
+
+    /// Called by the bus: events of these topics may have been lost.
+    package func missed(_ topics: [ConversationID]) {
+        guard isLossy, !topics.isEmpty else { return }
+        suspects.withLock { $0.formUnion(topics) }
+        sweepSignal.yield()
+    }
+
+    /// Compares the suspected topics with the log, at once when told and all of them every `period`. Runs until it is cancelled. A log that can't
+    /// be read is asked again.
+    package func watchTopics(every period: Duration) async {
+        guard isLossy else { return }
+        await withTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { [self] in
+                while !Task.isCancelled {
+                    do { try await Task.sleep(for: period) } catch { return }
+                    forgetQuiet()
+                    missed(interest.topics())
+                }
+            }
+            for await _ in sweepSignals {
+                while !Task.isCancelled {
+                    let topics = suspects.withLock { suspects in
+                        defer { suspects = [] }
+                        return Array(suspects)
+                    }
+                    guard !topics.isEmpty else { break }
+                    await compare(topics)
+                }
+                if Task.isCancelled { break }
+            }
+            tasks.cancelAll()
+        }
+    }
+
+    private func compare(_ suspected: [ConversationID]) async {
+        metrics.comparing.set(suspected.count)
+        defer { metrics.comparing.set(0) }
+        for start in stride(from: 0, to: suspected.count, by: GatewayConfiguration.topicsAtOnce) {
+            let part = Array(suspected[start..<min(start + GatewayConfiguration.topicsAtOnce, suspected.count)])
+            do throws(Fault) {
+                for bounds in try await bounds(try await conversations(of: part)) { compare(bounds) }
+            } catch {
+                // They stay suspected; the database is back sooner or later.
+                suspects.withLock { $0.formUnion(suspected[start...]) }
+                try? await Task.sleep(for: .seconds(1))
+                return
+            }
+        }
+        metrics.comparisons.add()
+    }
+
+    private func compare(_ bounds: [ConversationID: LogBounds]) {
+        let now = InterestTable.now
+        for (conversation, bounds) in bounds {
+            let isRecent = bounds.lastTime >= newsSince(conversation)
+            topics.withLock { topics in
+                let interest = interest.interest(in: conversation)
+                guard interest.loops != 0, !topics.isStarting(conversation) else { return }
+                let missing = topics.sequencer.compare(
+                    conversation, bounds.last, isRecent: isRecent, since: interest.since, now: now)
+                if let missing { fill(conversation, missing) }
+            }
+        }
+    }
+
+    /// Conversations without an event for long take no memory.
+    private func forgetQuiet() {
+        let (now, quiet) = (InterestTable.now, 2 * UInt64(Self.leeway.milliseconds))
+        let last = max(forgotten.load(ordering: .relaxed), quiet)
+        guard now > last + quiet / 4 else { return }
+        forgotten.store(now, ordering: .relaxed)
+        topics.withLock { $0.sequencer.forget(before: now - quiet) }
+    }
+}
