@@ -105,8 +105,11 @@ package final class PostgresDatabase: Database {
                 ClosureJob { session in
                     session.run(
                         PostgresSession.Work(
-                            mode: mode, deadline: Deadline(after: patience), lockingOnRetry: lockingOnRetry, body: body))
-                } answer: { continuation.resume(returning: $0) })
+                            mode: mode, deadline: Deadline(after: patience), lockingOnRetry: lockingOnRetry, body: body)
+                    )
+                } answer: {
+                    continuation.resume(returning: $0)
+                })
         }
         return try result.get()
     }
