@@ -58,10 +58,13 @@ let package = Package(
         ring("Core", "MartletWire", ["MartletCore", .product(name: "NIOCore", package: "swift-nio")]),
 
         // Storage: the database port and the event log, with their engines.
+        .systemLibrary(
+            name: "CLibPQ", path: "Sources/Storage/CLibPQ", pkgConfig: "libpq",
+            providers: [.apt(["libpq-dev"]), .brew(["libpq"])]),
         ring(
             "Storage", "MartletSQL",
             [
-                "MartletCore", logging,
+                "CLibPQ", "MartletCore", logging,
                 .product(name: "GRDB", package: "GRDB.swift"), .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ]),
         ring(
@@ -178,9 +181,16 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
             ]),
         tests("MartletBusTests", ["MartletCore", "MartletBus"]),
+        // Servers that tests start: PostgreSQL.
+        .target(
+            name: "MartletTestServices", dependencies: ["MartletCore", "MartletSQL"], path: "Tests/MartletTestServices",
+            swiftSettings: settings),
         tests(
             "MartletSQLTests",
-            ["MartletCore", "MartletSQL", "MartletLog", .product(name: "GRDBSQLite", package: "GRDB.swift")]),
+            [
+                "MartletCore", "MartletSQL", "MartletLog", "MartletTestServices", logging,
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
+            ]),
         tests(
             "MartletLogTests",
             [

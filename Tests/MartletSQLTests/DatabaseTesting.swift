@@ -3,6 +3,7 @@ import Foundation
 import GRDBSQLite
 import MartletCore
 import MartletSQL
+import MartletTestServices
 import Testing
 
 /// A folder that is gone after the test.
@@ -24,13 +25,13 @@ func withDatabase(_ body: (SQLiteDatabase, String) async throws -> Void) async t
     }
 }
 
-func makeTable(_ database: SQLiteDatabase) async throws(Fault) {
+func makeTable(_ database: some Database) async throws(Fault) {
     _ = try await database.write { connection throws(Fault) in
         try connection.run("CREATE TABLE things (id BIGINT PRIMARY KEY, name TEXT NOT NULL)")
     }
 }
 
-extension SQLiteDatabase {
+extension Database {
     func add(_ id: Int64, _ name: String = "thing") async throws(Fault) {
         _ = try await write { connection throws(Fault) in
             try connection.run("INSERT INTO things (id, name) VALUES (\(id), \(name))")
@@ -45,11 +46,56 @@ extension SQLiteDatabase {
         }
     }
 
+}
+
+extension SQLiteDatabase {
     func pragma(_ name: String) async throws(Fault) -> SQLValue? {
         try await write { connection throws(Fault) in
             try connection.row(SQL(stringLiteral: "PRAGMA \(name)"))?.value(name)
         }
     }
+}
+
+/// An engine of the port, as the conformance suites see it.
+struct Engine: Sendable, CustomTestStringConvertible {
+    let testDescription: String
+    /// Runs work with a new, empty database.
+    let run: @Sendable (_ body: (any Database) async throws -> Void) async throws -> Void
+
+    static let all = [memory, file, postgres]
+
+    static let memory = Engine(testDescription: "SQLite memory") { body throws in
+        let database = try SQLiteDatabase(.memory)
+        defer { database.close() }
+        try await body(database)
+    }
+
+    static let file = Engine(testDescription: "SQLite file") { body throws in
+        try await withFolder { folder throws in
+            let database = try SQLiteDatabase(.file(folder + "/test.sqlite"))
+            defer { database.close() }
+            try await body(database)
+        }
+    }
+
+    static let postgres = Engine(testDescription: "PostgreSQL") { body throws in
+        try await withPostgres { database throws in try await body(database) }
+    }
+}
+
+/// A new, empty database on the shared server.
+func withPostgres(
+    _ settings: PostgresDatabase.Settings = PostgresDatabase.Settings(),
+    _ body: (PostgresDatabase) async throws -> Void
+) async throws {
+    let server = try await PostgresServer.shared
+    let url = try await server.database()
+    let database = try PostgresDatabase(url, settings)
+    let result: Result<Void, any Error>
+    do { result = .success(try await body(database)) } catch { result = .failure(error) }
+    database.close()
+    await server.remove(url)
+    try result.get()
 }
 
 /// The fault that `work` throws.

@@ -1,6 +1,7 @@
 import MartletCore
 import MartletLog
 import MartletSQL
+import MartletTestServices
 import Testing
 
 @Suite struct MigratorTests {
@@ -11,44 +12,92 @@ import Testing
     private static let broken = Migration(
         3, "broken", ["INSERT INTO one (id) VALUES (2)", "INSERT INTO nowhere VALUES (1)"])
 
-    private func ids(_ database: SQLiteDatabase) async throws(Fault) -> Int64? {
+    private func ids(_ database: some Database) async throws(Fault) -> Int64? {
         try await database.read { connection throws(Fault) in try connection.integer("SELECT count(*) FROM one") }
     }
 
-    @Test func `Steps are applied once, in order, and noted`() async throws {
-        let database = try SQLiteDatabase(.memory)
-        defer { database.close() }
-        let now = Instant(milliseconds: 77)
-        #expect(try await Migrator([Self.first]).migrate(database, now: now) == ["first"])
-        #expect(try await Migrator([Self.first, Self.second]).migrate(database, now: now) == ["second"])
-        #expect(try await Migrator([Self.first, Self.second]).migrate(database, now: now) == [])
-        #expect(try await ids(database) == 1)
-        let rows = try await database.read { connection throws(Fault) in
-            try connection.rows("SELECT number, name, applied_at FROM schema_migrations ORDER BY number")
+    @Test(arguments: Engine.all)
+    func `Steps are applied once, in order, and noted`(engine: Engine) async throws {
+        try await engine.run { database throws in
+            let now = Instant(milliseconds: 77)
+            #expect(try await Migrator([Self.first]).migrate(database, now: now) == ["first"])
+            #expect(try await Migrator([Self.first, Self.second]).migrate(database, now: now) == ["second"])
+            #expect(try await Migrator([Self.first, Self.second]).migrate(database, now: now) == [])
+            #expect(try await ids(database) == 1)
+            let rows = try await database.read { connection throws(Fault) in
+                try connection.rows("SELECT number, name, applied_at FROM schema_migrations ORDER BY number")
+            }
+            #expect(try rows.map { try $0.integer("number") } == [1, 2])
+            #expect(try rows.map { try $0.instant("applied_at") } == [now, now])
         }
-        #expect(try rows.map { try $0.integer("number") } == [1, 2])
-        #expect(try rows.map { try $0.instant("applied_at") } == [now, now])
     }
 
-    @Test func `A step that fails leaves the schema as it was`() async throws {
+    @Test(arguments: Engine.all)
+    func `A step that fails leaves the schema as it was`(engine: Engine) async throws {
+        try await engine.run { database throws in
+            try await Migrator([Self.first]).migrate(database, now: .distantPast)
+            let thrown = await fault {
+                try await Migrator([Self.first, Self.second, Self.broken]).migrate(database, now: .distantPast)
+            }
+            #expect(thrown?.isOurs == true)
+            #expect(try await ids(database) == 0)
+            #expect(try await Migrator([Self.first, Self.second]).migrate(database, now: .distantPast) == ["second"])
+        }
+    }
+
+    @Test(arguments: Engine.all)
+    func `A schema that was only expanded goes with an older program`(engine: Engine) async throws {
+        try await engine.run { database throws in
+            try await Migrator([Self.first, Self.second]).migrate(database, now: .distantPast)
+            #expect(try await Migrator([Self.first]).migrate(database, now: .distantPast) == [])
+        }
+    }
+
+    @Test(arguments: Engine.all)
+    func `A program below the schema's floor is refused in words for the operator`(engine: Engine) async throws {
+        let contracting = Migration(3, "contracting", floor: 2, ["ALTER TABLE one DROP COLUMN name"])
+        try await engine.run { database throws in
+            try await Migrator([Self.first, Self.second, contracting]).migrate(database, now: .distantPast)
+            #expect(try await Migrator([Self.first, Self.second]).migrate(database, now: .distantPast) == [])
+            let thrown = await fault { try await Migrator([Self.first]).migrate(database, now: .distantPast) }
+            #expect(thrown?.reason == .unavailable)
+            #expect(thrown?.message.contains("knows schema 2, this one knows 1") == true)
+        }
+    }
+
+    @Test(arguments: Engine.all) func `A floor is never lowered`(engine: Engine) async throws {
+        let steps = [Self.first, Migration(2, "high", floor: 2, []), Migration(3, "low", floor: 1, [])]
+        try await engine.run { database throws in
+            try await Migrator(steps).migrate(database, now: .distantPast)
+            let thrown = await fault { try await Migrator([Self.first]).migrate(database, now: .distantPast) }
+            #expect(thrown?.reason == .unavailable)
+        }
+    }
+
+    @Test func `A database from before there was a floor goes on`() async throws {
         let database = try SQLiteDatabase(.memory)
         defer { database.close() }
         try await Migrator([Self.first]).migrate(database, now: .distantPast)
-        let thrown = await fault {
-            try await Migrator([Self.first, Self.second, Self.broken]).migrate(database, now: .distantPast)
-        }
-        #expect(thrown?.isOurs == true)
-        #expect(try await ids(database) == 0)
+        try await database.write { connection throws(Fault) in _ = try connection.run("DROP TABLE schema_floor") }
         #expect(try await Migrator([Self.first, Self.second]).migrate(database, now: .distantPast) == ["second"])
     }
 
-    @Test func `A newer schema is refused in words for the operator`() async throws {
-        let database = try SQLiteDatabase(.memory)
-        defer { database.close() }
-        try await Migrator([Self.first, Self.second]).migrate(database, now: .distantPast)
-        let thrown = await fault { try await Migrator([Self.first]).migrate(database, now: .distantPast) }
-        #expect(thrown?.reason == .unavailable)
-        #expect(thrown?.message.contains("newer martlet") == true)
+    @Test func `Nodes that start together on one PostgreSQL take turns`() async throws {
+        let server = try await PostgresServer.shared
+        let url = try await server.database()
+        let steps = Migration.all(log: [])
+        let applied = try await withThrowingTaskGroup { tasks in
+            for _ in 0..<4 {
+                tasks.addTask {
+                    let database = try PostgresDatabase(url)
+                    defer { database.close() }
+                    return try await Migrator(steps).migrate(database, now: .distantPast)
+                }
+            }
+            return try await tasks.reduce(into: [[String]]()) { $0.append($1) }
+        }
+        await server.remove(url)
+        #expect(applied.sorted { $0.count < $1.count } == [[], [], [], ["accounts", "social", "messaging"]])
     }
 
     @Test func `Programs that start together on one file take turns`() async throws {

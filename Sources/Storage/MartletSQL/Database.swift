@@ -36,14 +36,29 @@ package enum NumberedThing: String, Sendable {
 
 /// The port to the relational store. `write` acknowledges after the commit is durable. Both throw `unavailable` where
 /// the database can't be reached, is full or is overloaded, and whatever the body throws; a body that throws leaves
-/// nothing behind.
+/// nothing behind. A write that throws `unavailable` because the connection broke at its commit may be stored.
 package protocol Database: Sendable {
     func read<Value: Sendable>(
         _ body: @escaping @Sendable (any SQLConnection) throws(Fault) -> Value
     ) async throws(Fault) -> Value
 
-    /// One transaction. Bodies run one after another; they are short and do not wait for anything.
+    /// One transaction, as if bodies ran one after another; they are short and do not wait for anything. A body may be
+    /// run more than once, of which all but the last left nothing behind: it has no effect outside of its transaction. A
+    /// statement that failed fails the transaction, whether or not the body goes on.
     func write<Value: Sendable>(
         _ body: @escaping @Sendable (any SQLConnection) throws(Fault) -> Value
     ) async throws(Fault) -> Value
+
+    /// A write that changes the schema: one at a time among all programs on the database, however long it takes.
+    func alter<Value: Sendable>(
+        _ body: @escaping @Sendable (any SQLConnection) throws(Fault) -> Value
+    ) async throws(Fault) -> Value
+}
+
+extension Database {
+    package func alter<Value: Sendable>(
+        _ body: @escaping @Sendable (any SQLConnection) throws(Fault) -> Value
+    ) async throws(Fault) -> Value {
+        try await write(body)
+    }
 }

@@ -1,0 +1,142 @@
+import Foundation
+import Logging
+import MartletCore
+
+/// PostgreSQL through libpq: a fixed number of connections, each on its own thread.
+///
+/// A write is SERIALIZABLE, and its body is run again where it got in the way of another one: bodies have no effects
+/// outside of their transaction. A read sees one moment. Where the database can't be reached jobs fail at once with
+/// `unavailable`, until a thread has reached it again.
+package final class PostgresDatabase: Database {
+    package struct Settings: Sendable {
+        package var connections = 8
+        /// What a statement may take on the server.
+        package var statementTimeout = Duration.seconds(10)
+        /// What a job may wait for a thread, and what a transaction may spend on being tried again.
+        package var patience = Duration.seconds(5)
+        /// Jobs that may wait.
+        package var capacity = 10_000
+        /// Shown in the server's activity view.
+        package var name = "martlet"
+
+        package init() {}
+    }
+
+    package let url: PostgresURL
+    private let settings: Settings
+    private let gate: ReconnectionGate
+    private let pool: PostgresPool
+
+    /// Connects once, to say in words for the operator why it can't be used: throws `unavailable`. Blocks meanwhile.
+    package init(
+        _ url: PostgresURL, _ settings: Settings = Settings(), logger: Logger = Logger(label: "martlet.postgres")
+    ) throws(Fault) {
+        self.url = url
+        self.settings = settings
+        do throws(PostgresFailure) {
+            try PostgresConnection(url, statementTimeout: settings.statementTimeout, name: settings.name).close()
+        } catch {
+            throw Fault(.unavailable, "the database can't be used: \(error)", cause: error)
+        }
+        let gate = ReconnectionGate(server: url.description, logger: logger)
+        self.gate = gate
+        pool = PostgresPool(settings) { Self.session(url, settings, gate) }
+    }
+
+    package func read<Value: Sendable>(
+        _ body: @escaping @Sendable (any SQLConnection) throws(Fault) -> Value
+    ) async throws(Fault) -> Value {
+        try await perform(.read, lockingOnRetry: { [] }, body)
+    }
+
+    package func write<Value: Sendable>(
+        _ body: @escaping @Sendable (any SQLConnection) throws(Fault) -> Value
+    ) async throws(Fault) -> Value {
+        try await perform(.write, lockingOnRetry: { [] }, body)
+    }
+
+    /// As `write`, for a body that touches rows which others change all the time without conflicts among themselves: its
+    /// third try and later ones lock `lockingOnRetry`'s buckets (`PostgresLock.buckets`) before they begin, which those
+    /// others lock in shared mode. `lockingOnRetry` is called behind a try that failed, on the same thread.
+    package func write<Value: Sendable>(
+        lockingOnRetry: @escaping @Sendable () -> [Int32],
+        _ body: @escaping @Sendable (any SQLConnection) throws(Fault) -> Value
+    ) async throws(Fault) -> Value {
+        try await perform(.write, lockingOnRetry: lockingOnRetry, body)
+    }
+
+    package func alter<Value: Sendable>(
+        _ body: @escaping @Sendable (any SQLConnection) throws(Fault) -> Value
+    ) async throws(Fault) -> Value {
+        // A change may rewrite a table, and waits for another node's: longer than any other statement may take.
+        var settings = settings
+        settings.statementTimeout = .seconds(1800)
+        let work = PostgresSession.Work(
+            mode: .alter, deadline: Deadline(after: settings.patience), lockingOnRetry: { [] }, body: body)
+        let result = await withCheckedContinuation { (continuation: CheckedContinuation<Result<Value, Fault>, Never>) in
+            let thread = Thread { [url, gate, settings] in
+                let session = Self.session(url, settings, gate)
+                let result = session.run(work)
+                session.close()
+                continuation.resume(returning: result)
+            }
+            thread.name = "martlet-pg-alter"
+            thread.start()
+        }
+        return try result.get()
+    }
+
+    /// Jobs that wait for a thread.
+    package var queueDepth: Int { pool.depth }
+
+    /// Connections that are open.
+    package var connections: Int { gate.open }
+
+    /// Finishes the jobs that were taken, refuses later ones, and closes the connections. Blocks until it is done.
+    package func close() { pool.close() }
+
+    private func perform<Value: Sendable>(
+        _ mode: PostgresSession.Mode, lockingOnRetry: @escaping @Sendable () -> [Int32],
+        _ body: @escaping @Sendable (any SQLConnection) throws(Fault) -> Value
+    ) async throws(Fault) -> Value {
+        let patience = settings.patience
+        let result = await withCheckedContinuation { (continuation: CheckedContinuation<Result<Value, Fault>, Never>) in
+            pool.submit(
+                ClosureJob { session in
+                    session.run(
+                        PostgresSession.Work(
+                            mode: mode, deadline: Deadline(after: patience), lockingOnRetry: lockingOnRetry, body: body)
+                    )
+                } answer: {
+                    continuation.resume(returning: $0)
+                })
+        }
+        return try result.get()
+    }
+
+    private static func session(_ url: PostgresURL, _ settings: Settings, _ gate: ReconnectionGate) -> PostgresSession {
+        PostgresSession(
+            connect: { () throws(PostgresFailure) in
+                try gate.connect { () throws(PostgresFailure) in
+                    try PostgresConnection(url, statementTimeout: settings.statementTimeout, name: settings.name)
+                }
+            }, left: { gate.left() })
+    }
+}
+
+/// A closure as a job.
+private final class ClosureJob<Value: Sendable>: PostgresJob {
+    private let work: @Sendable (PostgresSession) -> Result<Value, Fault>
+    private let answer: @Sendable (Result<Value, Fault>) -> Void
+
+    init(
+        _ work: @escaping @Sendable (PostgresSession) -> Result<Value, Fault>,
+        answer: @escaping @Sendable (Result<Value, Fault>) -> Void
+    ) {
+        self.work = work
+        self.answer = answer
+    }
+
+    func run(on session: PostgresSession) { answer(work(session)) }
+    func refuse(_ fault: Fault) { answer(.failure(fault)) }
+}
