@@ -6,6 +6,7 @@ import MartletBus
 import MartletCore
 import MartletGateway
 import MartletMessaging
+import MartletWire
 
 extension ServerConfiguration {
     private enum Registration: String, CaseIterable { case open, closed }
