@@ -85,7 +85,7 @@ struct Features: Sendable {
 
     func gatewayServices(
         _ ports: Ports, _ presenceWriter: any PresenceWriter, _ tokens: AccessTokens, _ revocations: Revocations,
-        http: any HTTPEdge
+        http: any HTTPEdge, departure: Departure
     ) -> GatewayServices {
         let source = MessagingSource(
             log: ports.log, access: access, groups: groups, rooms: rooms, syncing: sync, reader: reader)
@@ -95,7 +95,8 @@ struct Features: Sendable {
             clock: ports.clock,
             authenticator: authenticator(tokens, revocations),
             conversations: source, rights: source, commands: EndpointCommands(table: CommandTable(endpoints)),
-            announcer: FriendAnnouncer(friends: friends, broker: ports.broker, logger: ports.logger), http: http)
+            announcer: FriendAnnouncer(friends: friends, broker: ports.broker, logger: ports.logger), http: http,
+            departure: departure)
     }
 }
 
@@ -103,13 +104,15 @@ extension Features {
     /// The HTTP edge with every operation, the documentation and the page.
     func router(
         _ ports: Ports, _ configuration: ServerConfiguration, _ metrics: MetricRegistry, secrets: Secrets,
-        authenticator: any TokenAuthenticator, address: @escaping @Sendable () -> GatewayAddress
+        authenticator: any TokenAuthenticator, departure: Departure,
+        address: @escaping @Sendable () -> GatewayAddress
     ) -> APIRouter {
-        let services = APIServices(
+        var services = APIServices(
             authenticator: authenticator, limiter: ports.limiter, clock: ports.clock, metrics: metrics,
             logger: ports.logger,
             metricsToken: secrets.metricsToken, readiness: { [await Self.databaseCheck(ports.database)] },
             gateway: { address() })
+        services.isLeaving = { departure.hasBegun }
         return APIRouter(
             endpoints: endpoints,
             assets: WebAssets.all.map {

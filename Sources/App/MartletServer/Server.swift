@@ -62,16 +62,18 @@ package final class Server: Sendable {
 
         loops = MultiThreadedEventLoopGroup(numberOfThreads: configuration.gateway.loops)
         let port = port
+        let departure = Departure()
         let router = features.router(
             ports, configuration, metrics, secrets: secrets,
-            authenticator: features.authenticator(tokens, revocations)
+            authenticator: features.authenticator(tokens, revocations), departure: departure
         ) {
             configuration.gatewayAddress(port: port.value)
         }
         gateway = Gateway(
             configuration.gateway,
             features.gatewayServices(
-                ports, presence, tokens, revocations, http: HummingbirdEdge(http: router.httpChannel, logger: logger)),
+                ports, presence, tokens, revocations, http: HummingbirdEdge(router: router, logger: logger),
+                departure: departure),
             GatewayMetrics(metrics), logger, group: loops)
         broker.attach(gateway)
         registerReadings(database)

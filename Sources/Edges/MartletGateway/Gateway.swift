@@ -18,8 +18,7 @@ package final class Gateway: BrokerReceiver, Sendable {
     /// Sets this process's sessions apart from those of another one.
     private let sessionPrefix: UInt64
     private let sessionCount = Atomic<UInt64>(0)
-    private let addresses = Mutex<[String: Int]>([:])
-    private let isDraining = Atomic<Bool>(false)
+    let connections: ConnectionCounts
     let loops: [GatewayLoop]
     let topics = Mutex(Topics())
 
@@ -31,6 +30,9 @@ package final class Gateway: BrokerReceiver, Sendable {
         self.services = services
         self.metrics = metrics
         self.logger = logger
+        connections = ConnectionCounts(
+            limit: configuration.isRateLimited ? configuration.connectionsPerAddress : nil,
+            proxies: configuration.trustedProxies)
         sessionPrefix = UInt64.random(in: 1..<(1 << 24)) << 40
         loops = group.makeIterator().prefix(InterestTable.maximumLoops).enumerated().map {
             GatewayLoop($0.offset, $0.element)
@@ -45,8 +47,6 @@ package final class Gateway: BrokerReceiver, Sendable {
     func nextSession() -> SessionID {
         SessionID(sessionPrefix | sessionCount.wrappingAdd(1, ordering: .relaxed).newValue)
     }
-
-    var isStopping: Bool { isDraining.load(ordering: .relaxed) }
 
     // MARK: Signals
 
@@ -68,35 +68,11 @@ package final class Gateway: BrokerReceiver, Sendable {
         func arrive() { if left.wrappingSubtract(1, ordering: .acquiringAndReleasing).newValue == 0 { action?() } }
     }
 
-    // MARK: Connections per address
-
-    /// Counts a connection in; false where its address has too many. Loopback is free: a proxy's connections come from there.
-    func admit(_ address: String) -> Bool {
-        guard configuration.isRateLimited, !Self.isLoopback(address) else { return true }
-        return addresses.withLock { addresses in
-            guard addresses[address, default: 0] < configuration.connectionsPerAddress else { return false }
-            addresses[address, default: 0] += 1
-            return true
-        }
-    }
-
-    func release(_ address: String) {
-        guard configuration.isRateLimited, !Self.isLoopback(address) else { return }
-        addresses.withLock { addresses in
-            guard let count = addresses[address] else { return }
-            addresses[address] = count > 1 ? count - 1 : nil
-        }
-    }
-
-    private static func isLoopback(_ address: String) -> Bool {
-        address.hasPrefix("127.") || address == "::1" || address.isEmpty
-    }
-
     // MARK: Leaving
 
-    /// Tells every session to go elsewhere within `delay`.
+    /// Tells every session to go elsewhere within `delay`, and those that come in later, too.
     func announceLeaving(_ delay: Duration) {
-        isDraining.store(true, ordering: .relaxed)
+        services.departure.tellSessions(goneBy: .now + delay)
         for loop in loops { loop.announceLeaving(delay) }
     }
 
