@@ -166,7 +166,7 @@ let package = Package(
         tests("MartletWireTests", ["MartletCore", "MartletWire", .product(name: "NIOCore", package: "swift-nio")]),
         tests(
             "MartletGatewayTests",
-            ["MartletCore", "MartletGateway", .product(name: "NIOCore", package: "swift-nio")]),
+            ["MartletCore", "MartletWire", "MartletGateway", .product(name: "NIOCore", package: "swift-nio")]),
         tests("PageTests", ["EndToEndSupport"]),
         tests(
             "MartletBenchTests",

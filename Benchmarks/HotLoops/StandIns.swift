@@ -75,7 +75,7 @@ struct Everybody: SessionAuthenticator, ConversationSource, CommandRunner, Prese
         throw unavailable
     }
 
-    func adopt(_ channel: any Channel) -> EventLoopFuture<@Sendable () async -> Void> {
+    func adopt(_ channel: any Channel, claimed: IPAddress?) -> EventLoopFuture<@Sendable () async -> Void> {
         channel.eventLoop.makeFailedFuture(unavailable)
     }
 }

@@ -45,9 +45,10 @@ package final class WireClient: Sendable {
         return client
     }
 
-    /// Connects without a word: the handshake is the caller's, by `sendRaw`.
+    /// Connects without a word: the handshake is the caller's, by `sendRaw`. `source` is another address of loopback to come from.
     package static func connectRaw(
-        port: Int, key: String? = nil, receiveBuffer: Int? = nil, onMessage: (@Sendable (JSONValue) -> Void)? = nil
+        port: Int, key: String? = nil, receiveBuffer: Int? = nil, source: String? = nil,
+        onMessage: (@Sendable (JSONValue) -> Void)? = nil
     ) async throws -> WireClient {
         let inbox = Watched(Inbox())
         var bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
@@ -61,6 +62,7 @@ package final class WireClient: Sendable {
         if let receiveBuffer {
             bootstrap = bootstrap.channelOption(.socketOption(.so_rcvbuf), value: .init(receiveBuffer))
         }
+        if let source { bootstrap = bootstrap.bind(to: try SocketAddress(ipAddress: source, port: 0)) }
         return WireClient(try await bootstrap.connect(host: "127.0.0.1", port: port).get(), inbox)
     }
 

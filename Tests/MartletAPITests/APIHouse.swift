@@ -113,6 +113,9 @@ struct APIHouse {
     var configuration = APIConfiguration()
     var isRateLimited = false
     var checks = [ReadinessCheck(name: "database", isPassed: true)]
+    var isLeaving = false
+    /// Whom a proxy's header names on every connection.
+    var claimed: IPAddress?
     var metricsToken: String? = "metrics-token-for-tests"
     let clock = HandClock()
     let registry = MetricRegistry()
@@ -128,19 +131,20 @@ struct APIHouse {
         let checks = checks
         var logger = Logger(label: "test")
         logger.logLevel = .critical
+        var services = APIServices(
+            authenticator: FakeTokens(), limiter: LocalRateLimiter(isOn: isRateLimited), clock: clock,
+            metrics: registry,
+            logger: logger, metricsToken: metricsToken, readiness: { checks },
+            gateway: { GatewayAddress(host: "127.0.0.1", port: 8080, isSecure: false) })
+        services.isLeaving = { [isLeaving] in isLeaving }
         return APIRouter(
             endpoints: TestEndpoints.all, assets: [Self.page, Self.scriptAsset], pagePolicy: "default-src 'self'",
-            services: APIServices(
-                authenticator: FakeTokens(), limiter: LocalRateLimiter(isOn: isRateLimited), clock: clock,
-                metrics: registry,
-                logger: logger, metricsToken: metricsToken, readiness: { checks },
-                gateway: { GatewayAddress(host: "127.0.0.1", port: 8080, isSecure: false) }),
-            configuration: configuration)
+            services: services, configuration: configuration)
     }
 
     /// Serves for as long as `body` runs.
     func open(_ body: (HTTPVisitor) async throws -> Void) async throws {
-        let http = router.httpChannel
+        let http = router.httpChannel(claimed: claimed)
         let logger = Logger(label: "test")
         let server = try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
             .bind(host: "127.0.0.1", port: 0) { channel in http.setup(channel: channel, logger: logger) }

@@ -27,6 +27,31 @@ import Testing
         }
     }
 
+    @Test func isNotReadyOnceItLeaves() async throws {
+        var house = APIHouse()
+        house.isLeaving = true
+        try await house.open { visitor in
+            let answer = try await visitor.get("/readyz")
+            #expect(answer.status == 503)
+            #expect(answer.reason == "shutting_down")
+            #expect(try await visitor.get("/healthz").status == 200)
+        }
+    }
+
+    /// Reads until the server closes, which an idle connection would make it do after a minute.
+    @Test func endsConnectionsOnceItLeaves() async throws {
+        var house = APIHouse()
+        house.isLeaving = true
+        try await house.open { visitor in
+            let start = ContinuousClock.now
+            let answer = try await visitor.raw(Array("GET /api/open HTTP/1.1\r\nHost: test\r\n\r\n".utf8))
+            #expect(answer.status == 200)
+            #expect(answer["connection"] == "close")
+            #expect(answer.json?["data"]?["text"]?.string == "127.0.0.1")
+            #expect(start.duration(to: .now) < .seconds(30))
+        }
+    }
+
     @Test func showsMetricsToThisMachine() async throws {
         try await APIHouse().open { visitor in
             _ = try await visitor.get("/api/open")
@@ -45,6 +70,14 @@ import Testing
             #expect(try await visitor.get("/metrics", [field]).status == 403)
             #expect(try await visitor.get("/metrics", [field], token: "metrics-token-for-testt").status == 403)
             #expect(try await visitor.get("/metrics", [field], token: "metrics-token-for-tests").status == 200)
+        }
+    }
+
+    @Test func hidesMetricsFromWhomAProxysHeaderNames() async throws {
+        var house = APIHouse()
+        house.claimed = IPAddress("127.0.0.1")
+        try await house.open { (visitor) async throws in
+            #expect(try await visitor.get("/metrics").status == 403)
         }
     }
 

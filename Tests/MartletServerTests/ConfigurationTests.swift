@@ -57,6 +57,8 @@ import Testing
             gateway:
               heartbeat: 7
               same-device: replace
+              proxy-protocol: true
+              drain-notice: 5
             api:
               trusted-proxies:
                 - 10.0.0.0/8
@@ -74,6 +76,9 @@ import Testing
         #expect(configuration.gateway.heartbeat == .seconds(7))
         #expect(configuration.gateway.sameDevice == .replace)
         #expect(configuration.api.trustedProxies.count == 2)
+        #expect(configuration.gateway.trustedProxies == configuration.api.trustedProxies)
+        #expect(configuration.gateway.proxyProtocol)
+        #expect(configuration.gateway.drainNotice == .seconds(5))
         #expect(configuration.api.corsOrigins == ["https://a.example", "https://b.example"])
         #expect(configuration.retention.days == 30)
     }
@@ -125,6 +130,8 @@ import Testing
         ("api:\n  trusted-proxies: 10.0.0.1", "api.trusted-proxies"),
         ("api:\n  cors-origins: [app]", "api.cors-origins"),
         ("public-url: chat.example.org", "public-url"), ("public-url: https://a.example/chat", "public-url"),
+        ("gateway:\n  proxy-protocol: true", "gateway.proxy-protocol"),
+        ("gateway:\n  drain-notice: 301", "gateway.drain-notice"),
         ("node: two words", "node"), ("log:\n  level: loud", "log.level"), ("gateway: 3", "gateway"),
         ("database: 'sqlite://host/file'", "database"),
     ])

@@ -85,7 +85,7 @@ struct Features: Sendable {
 
     func gatewayServices(
         _ ports: Ports, _ presenceWriter: any PresenceWriter, _ tokens: AccessTokens, _ revocations: Revocations,
-        http: any HTTPEdge
+        http: any HTTPEdge, departure: Departure
     ) -> GatewayServices {
         let source = MessagingSource(
             log: ports.log, access: access, groups: groups, rooms: rooms, syncing: sync, reader: reader)
@@ -95,7 +95,8 @@ struct Features: Sendable {
             clock: ports.clock,
             authenticator: authenticator(tokens, revocations),
             conversations: source, rights: source, commands: EndpointCommands(table: CommandTable(endpoints)),
-            announcer: FriendAnnouncer(friends: friends, broker: ports.broker, logger: ports.logger), http: http)
+            announcer: FriendAnnouncer(friends: friends, broker: ports.broker, logger: ports.logger), http: http,
+            departure: departure)
     }
 }
 
@@ -103,10 +104,11 @@ extension Features {
     /// The HTTP edge with every operation, the documentation and the page.
     func router(
         _ ports: Ports, _ configuration: ServerConfiguration, _ metrics: MetricRegistry, secrets: Secrets,
-        authenticator: any TokenAuthenticator, bus: (@Sendable () -> (isPassed: Bool, detail: String))?,
+        authenticator: any TokenAuthenticator, departure: Departure,
+        bus: (@Sendable () -> (isPassed: Bool, detail: String))?,
         gateway: @escaping @Sendable () async throws(Fault) -> GatewayAddress
     ) -> APIRouter {
-        let services = APIServices(
+        var services = APIServices(
             authenticator: authenticator, limiter: ports.limiter, clock: ports.clock, metrics: metrics,
             logger: ports.logger,
             metricsToken: secrets.metricsToken,
@@ -116,6 +118,7 @@ extension Features {
                 return [database, ReadinessCheck(name: "bus", isPassed: bus.isPassed, detail: bus.detail)]
             },
             gateway: gateway)
+        services.isLeaving = { departure.hasBegun }
         let isServing = configuration.cluster.roles.contains(.api)
         let assets = WebAssets.all.map {
             StaticAsset(path: $0.path, contentType: $0.contentType, bytes: $0.bytes, etag: $0.etag)

@@ -139,11 +139,12 @@ struct SocialRelations: DirectRelations {
 
 /// Hummingbird's HTTP/1 serves what is not a session.
 struct HummingbirdEdge: HTTPEdge {
-    let http: HTTP1Channel
+    let router: APIRouter
     let logger: Logger
 
-    func adopt(_ channel: any Channel) -> EventLoopFuture<@Sendable () async -> Void> {
-        http.setup(channel: channel, logger: logger).map { value in
+    func adopt(_ channel: any Channel, claimed: IPAddress?) -> EventLoopFuture<@Sendable () async -> Void> {
+        let http = router.httpChannel(claimed: claimed)
+        return http.setup(channel: channel, logger: logger).map { value in
             { await http.handle(value: value, logger: logger) }
         }
     }

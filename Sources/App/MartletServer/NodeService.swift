@@ -3,12 +3,12 @@ import MartletBus
 import MartletCore
 import ServiceLifecycle
 
-/// Tells the other nodes of this one, every other second, until it stops; then it takes itself off their lists.
+/// Tells the other nodes of this one, every second, until its gateway has ended; then it takes itself off their lists.
 struct NodeService: Service {
     let directory: any NodeDirectory
     let record: @Sendable () -> NodeRecord
 
-    private static let interval = Duration.seconds(2)
+    private static let interval = Duration.seconds(1)
 
     func run() async throws {
         await directory.announce(record())

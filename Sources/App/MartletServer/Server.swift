@@ -63,16 +63,18 @@ package final class Server: Sendable {
             limiter: cluster.limiter, clock: clock, logger: logger)
         features = Features(ports, configuration, tokens, revocations)
 
+        let departure = Departure()
         let choice = GatewayChoice(directory: cluster.directory)
         let router = features.router(
             ports, configuration, metrics, secrets: secrets,
-            authenticator: features.authenticator(tokens, revocations), bus: cluster.check
+            authenticator: features.authenticator(tokens, revocations), departure: departure,
+            bus: cluster.check
         ) { () throws(Fault) in try choice.pick() }
         gateway = Gateway(
             configuration.gateway,
             features.gatewayServices(
                 ports, cluster.presenceWriter, tokens, revocations,
-                http: HummingbirdEdge(http: router.httpChannel, logger: logger)),
+                http: HummingbirdEdge(router: router, logger: logger), departure: departure),
             GatewayMetrics(metrics), logger, group: loops)
         cluster.attach(gateway)
         registerReadings(store)

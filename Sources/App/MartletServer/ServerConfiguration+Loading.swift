@@ -6,6 +6,7 @@ import MartletBus
 import MartletCore
 import MartletGateway
 import MartletMessaging
+import MartletWire
 
 extension ServerConfiguration {
     private enum Registration: String, CaseIterable { case open, closed }
@@ -106,6 +107,9 @@ extension ServerConfiguration {
         gateway.commands = try await rate("gateway.commands-per-second", gateway.commands, &reader)
         gateway.sends = try await rate("gateway.sends-per-second", gateway.sends, &reader)
         messaging.sends = gateway.sends
+        gateway.proxyProtocol = try await reader.flag("gateway.proxy-protocol", default: gateway.proxyProtocol)
+        gateway.drainNotice = try await reader.seconds(
+            "gateway.drain-notice", 0...300, default: gateway.drainNotice)
         gateway.drain = try await reader.seconds("gateway.drain", 0...300, default: gateway.drain)
     }
 
@@ -113,6 +117,11 @@ extension ServerConfiguration {
         api.trustedProxies = try await reader.list(
             "api.trusted-proxies", default: [], "an address or a network"
         ) { AddressRange($0) }
+        gateway.trustedProxies = api.trustedProxies
+        guard !gateway.proxyProtocol || !api.trustedProxies.isEmpty else {
+            throw ConfigurationReader.wrong(
+                "gateway.proxy-protocol", "api.trusted-proxies has to say who the proxies are")
+        }
         api.corsOrigins = try await reader.list("api.cors-origins", default: [], "an origin") { Self.origin($0) }
         api.userRequests = try await rate("api.user-requests", api.userRequests, &reader)
         api.addressRequests = try await rate("api.address-requests", api.addressRequests, &reader)

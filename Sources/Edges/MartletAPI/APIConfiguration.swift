@@ -1,4 +1,5 @@
 import MartletBus
+import MartletWire
 
 /// What an operator may set about the API.
 ///
@@ -9,7 +10,7 @@ import MartletBus
 /// | `api.user-requests` | per second and user; four times as many at once | 50 |
 /// | `api.address-requests` | per second and address, without a login; four times as many at once | 50 |
 package struct APIConfiguration: Sendable {
-    /// Who may say, in `X-Forwarded-For`, for whom a request is made.
+    /// Who may say, in `X-Forwarded-For` or a PROXY header, for whom a request is made.
     package var trustedProxies: [AddressRange] = []
     /// Pages of these origins may use the API.
     package var corsOrigins: [String] = []

@@ -2,13 +2,15 @@ import HTTPTypes
 import HummingbirdCore
 import Logging
 import MartletCore
+import MartletWire
 import NIOCore
 
 extension APIRouter {
     /// Serves HTTP/1.1 on a connection, from its first byte on: `setup` adds the handlers, `handle` runs until the connection closes.
-    package var httpChannel: HTTP1Channel {
+    /// `claimed` is whom a trusted proxy's PROXY header names as its other end.
+    package func httpChannel(claimed: IPAddress? = nil) -> HTTP1Channel {
         HTTP1Channel(
-            responder: { request, writer, channel in try await serve(request, writer, channel) },
+            responder: { request, writer, channel in try await serve(request, writer, channel, claimed) },
             configuration: HTTP1Channel.Configuration(
                 idleTimeout: .seconds(APIConfiguration.idleSeconds),
                 httpDecoderConfiguration: .init(
@@ -20,7 +22,9 @@ extension APIRouter {
     private struct Refused: Error {}
 
     @concurrent
-    private func serve(_ request: Request, _ writer: consuming ResponseWriter, _ channel: any Channel) async throws {
+    private func serve(
+        _ request: Request, _ writer: consuming ResponseWriter, _ channel: any Channel, _ claimed: IPAddress?
+    ) async throws {
         // A sender that drips its body is not waited for.
         let deadline = channel.eventLoop.scheduleTask(in: .seconds(APIConfiguration.bodySeconds)) {
             channel.close(promise: nil)
@@ -28,7 +32,7 @@ extension APIRouter {
         defer { deadline.cancel() }
         var whole = APIRequest(
             method: request.method, target: request.head.path ?? "", headers: request.headers,
-            peer: channel.remoteAddress?.ipAddress)
+            peer: channel.remoteAddress?.ipAddress, claimed: claimed)
         var body = request.body.makeAsyncIterator()
         let length = request.headers[.contentLength].flatMap { Int($0) } ?? 0
         var isWhole = length <= Limits.requestBytes
@@ -42,7 +46,10 @@ extension APIRouter {
         guard isWhole else { return try await refuse(whole, writer, &body) }
         deadline.cancel()
         let response = await respond(to: whole)
+        let isLast = response.headers[.connection] == "close"
         try await writer.write(response: response.head, body: response.body)
+        // No further request is read; the connection ends once the answer has left.
+        if isLast { channel.close(mode: .input, promise: nil) }
     }
 
     /// Says that the body is too large. What is on its way is read and dropped for a while, since closing at once might take the answer

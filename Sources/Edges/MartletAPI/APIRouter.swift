@@ -183,6 +183,7 @@ package struct APIRouter: Sendable {
         response.headers[.date] = HTTPDate.text(services.clock.now)
         response.headers[.xContentTypeOptions] = "nosniff"
         response.headers[.referrerPolicy] = "no-referrer"
+        if services.isLeaving() { response.headers[.connection] = "close" }
         cors.mark(&response, request)
         if request.method == .head { response = response.createHeadResponse() }
     }

@@ -15,6 +15,8 @@ package struct APIServices: Sendable {
     package var readiness: @Sendable () async -> [ReadinessCheck]
     /// Where a client finds a gateway; throws `unavailable` where there is none.
     package var gateway: @Sendable () async throws(Fault) -> GatewayAddress
+    /// Has this node begun to leave? Then it is not ready, and each answer is its connection's last.
+    package var isLeaving: @Sendable () -> Bool = { false }
 
     package init(
         authenticator: any TokenAuthenticator, limiter: any RateLimiter, clock: any TimeSource, metrics: MetricRegistry,

@@ -47,7 +47,7 @@ struct OperationsRoutes: Sendable {
     }
 
     private func readyz(_ request: APIRequest, _ visitor: Visitor) async throws(Fault) -> Response {
-        let readiness = Readiness(checks: await services.readiness())
+        let readiness = await readiness()
         let data = JSONWriter.encode(readiness)
         guard readiness.isReady else {
             var response = Envelope.answer(.serviceUnavailable, "not ready", data, now: services.clock.now)
@@ -55,6 +55,15 @@ struct OperationsRoutes: Sendable {
             return response
         }
         return Envelope.success(data, now: services.clock.now)
+    }
+
+    /// A node that leaves says so at once, whatever else it needs.
+    private func readiness() async -> Readiness {
+        if services.isLeaving() {
+            let check = ReadinessCheck(name: "serving", isPassed: false, detail: "the node is leaving")
+            return Readiness(checks: [check], reason: .shuttingDown)
+        }
+        return Readiness(checks: await services.readiness())
     }
 
     private func metrics(_ request: APIRequest, _ visitor: Visitor) async throws(Fault) -> Response {
@@ -78,13 +87,14 @@ struct OperationsRoutes: Sendable {
 private struct Readiness: JSONOutput {
     static let example = Readiness(checks: [ReadinessCheck(name: "database", isPassed: true)])
     let checks: [ReadinessCheck]
+    var reason = Fault.Reason.unavailable
 
     var isReady: Bool { checks.allSatisfy(\.isPassed) }
 
     func write(to object: inout JSONObject) {
         object.field("ready", isReady)
         object.field("checks", checks)
-        if !isReady { object.field("reason", Fault.Reason.unavailable.rawValue) }
+        if !isReady { object.field("reason", reason.rawValue) }
     }
 }
 

@@ -120,7 +120,7 @@ extension Gateway {
     }
 
     private func later(_ pause: TimeAmount, _ work: @escaping @Sendable (Gateway) -> Void) {
-        guard !isStopping else { return }
+        guard !services.departure.hasBegun else { return }
         loops[0].eventLoop.scheduleTask(in: pause) { work(self) }
     }
 

@@ -17,8 +17,7 @@ package final class Gateway: BrokerReceiver, Sendable {
     /// Sets this process's sessions apart from those of another one.
     private let sessionPrefix: UInt64
     private let sessionCount = Atomic<UInt64>(0)
-    private let addresses = Mutex<[String: Int]>([:])
-    private let isDraining = Atomic<Bool>(false)
+    let connections: ConnectionCounts
     let loops: [GatewayLoop]
     let topics: Mutex<Topics>
     /// True where a bus brings other nodes' events, and may lose some.
@@ -42,6 +41,9 @@ package final class Gateway: BrokerReceiver, Sendable {
         isLossy = services.broker.isLossy
         topics = Mutex(Topics(sequencer: TopicSequencer(isLossy: services.broker.isLossy)))
         (sweepSignals, sweepSignal) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+        connections = ConnectionCounts(
+            limit: configuration.isRateLimited ? configuration.connectionsPerAddress : nil,
+            proxies: configuration.trustedProxies)
         sessionPrefix = UInt64.random(in: 1..<(1 << 24)) << 40
         loops = group.makeIterator().prefix(InterestTable.maximumLoops).enumerated().map {
             GatewayLoop($0.offset, $0.element)
@@ -57,12 +59,10 @@ package final class Gateway: BrokerReceiver, Sendable {
         SessionID(sessionPrefix | sessionCount.wrappingAdd(1, ordering: .relaxed).newValue)
     }
 
-    var isStopping: Bool { isDraining.load(ordering: .relaxed) }
-
     /// Live sessions.
     package var sessions: Int { metrics.sessions.value }
     /// The node takes nobody new.
-    package var isLeaving: Bool { isStopping }
+    package var isLeaving: Bool { services.departure.hasBegun }
 
     // MARK: Signals
 
@@ -89,35 +89,11 @@ package final class Gateway: BrokerReceiver, Sendable {
         func arrive() { if left.wrappingSubtract(1, ordering: .acquiringAndReleasing).newValue == 0 { action?() } }
     }
 
-    // MARK: Connections per address
-
-    /// Counts a connection in; false where its address has too many. Loopback is free: a proxy's connections come from there.
-    func admit(_ address: String) -> Bool {
-        guard configuration.isRateLimited, !Self.isLoopback(address) else { return true }
-        return addresses.withLock { addresses in
-            guard addresses[address, default: 0] < configuration.connectionsPerAddress else { return false }
-            addresses[address, default: 0] += 1
-            return true
-        }
-    }
-
-    func release(_ address: String) {
-        guard configuration.isRateLimited, !Self.isLoopback(address) else { return }
-        addresses.withLock { addresses in
-            guard let count = addresses[address] else { return }
-            addresses[address] = count > 1 ? count - 1 : nil
-        }
-    }
-
-    private static func isLoopback(_ address: String) -> Bool {
-        address.hasPrefix("127.") || address == "::1" || address.isEmpty
-    }
-
     // MARK: Leaving
 
-    /// Tells every session to go elsewhere within `delay`.
+    /// Tells every session to go elsewhere within `delay`, and those that come in later, too.
     func announceLeaving(_ delay: Duration) {
-        isDraining.store(true, ordering: .relaxed)
+        services.departure.tellSessions(goneBy: .now + delay)
         for loop in loops { loop.announceLeaving(delay) }
     }
 

@@ -1,5 +1,6 @@
 import MartletBus
 import MartletCore
+import MartletWire
 
 /// What an operator may set about connections.
 ///
@@ -14,6 +15,8 @@ import MartletCore
 /// | `gateway.connections-per-address` | count, loopback is free | 512 |
 /// | `gateway.commands-per-second` | per session | 50 |
 /// | `gateway.sends-per-second` | per user | 20 |
+/// | `gateway.proxy-protocol` | flag: trusted proxies begin with a PROXY header; needs `api.trusted-proxies` | false |
+/// | `gateway.drain-notice` | seconds | 0 |
 /// | `gateway.drain` | seconds | 2 |
 package struct GatewayConfiguration: Sendable {
     package var host = "127.0.0.1"
@@ -31,6 +34,12 @@ package struct GatewayConfiguration: Sendable {
     package var commands = RateRule(perSecond: 50, burst: 200)
     package var sends = RateRule(perSecond: 20, burst: 60)
     package var isRateLimited = true
+    /// Who may say whom a connection comes from: those of `api.trusted-proxies`.
+    package var trustedProxies: [AddressRange] = []
+    /// Connections of trusted proxies must begin with a header of the PROXY protocol, and no others may.
+    package var proxyProtocol = false
+    /// How long, at a stop, the port stays open for balancers to notice that the node is not ready any more; sessions are not told to go before.
+    package var drainNotice = Duration.zero
     /// How long sessions have, at a stop, to go elsewhere before they are closed.
     package var drain = Duration.seconds(2)
 

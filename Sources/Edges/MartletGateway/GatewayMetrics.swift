@@ -11,6 +11,7 @@ package struct GatewayMetrics: Sendable {
     let comparisons: Counter
     private let rejections: [Fault.Reason: Counter]
     private let closes: [UInt16: Counter]
+    private let proxyRefusals: [ProxyViolation: Counter]
 
     package init(_ registry: MetricRegistry) {
         connections = registry.gauge("martlet_connections", "Open connections of any kind")
@@ -49,9 +50,20 @@ package struct GatewayMetrics: Sendable {
                         "martlet_closes_total", "Sessions closed by the server", ("code", "\($0.rawValue)"))
                 )
             })
+        proxyRefusals = Dictionary(
+            uniqueKeysWithValues: ProxyViolation.allCases.map {
+                (
+                    $0,
+                    registry.counter(
+                        "martlet_proxy_refusals_total", "Connections closed for their PROXY header",
+                        ("reason", $0.rawValue))
+                )
+            })
     }
 
     func rejected(_ reason: Fault.Reason) { rejections[reason]?.add() }
+
+    func refused(_ violation: ProxyViolation) { proxyRefusals[violation]?.add() }
 
     func closed(_ code: WebSocketCloseCode) { closes[code.rawValue]?.add() }
 }

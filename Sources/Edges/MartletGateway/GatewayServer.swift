@@ -6,8 +6,8 @@ import ServiceLifecycle
 import Synchronization
 
 extension Gateway {
-    /// Hands a connection's HTTP work to the server; false where it is stopping.
-    func serveHTTP(_ serve: @escaping @Sendable () async -> Void) -> Bool { !isStopping && httpWork.serve(serve) }
+    /// Hands a connection's HTTP work to the server; false once it has stopped. While it leaves, a balancer must be able to ask whether it is ready.
+    func serveHTTP(_ serve: @escaping @Sendable () async -> Void) -> Bool { httpWork.serve(serve) }
 }
 
 /// HTTP connections on their way to the task group that serves them.
@@ -25,7 +25,8 @@ final class HTTPWork: Sendable {
     func finish() { continuation.finish() }
 }
 
-/// Listens on the one port, and leaves in good order: no new connections, sessions told to go, sends that were taken answered, then closed.
+/// Listens on the one port, and leaves in good order: not ready any more, then no new connections, sessions told to go, sends that were taken
+/// answered, then closed.
 package struct GatewayServer: Service {
     private let gateway: Gateway
     private let group: MultiThreadedEventLoopGroup
@@ -59,6 +60,9 @@ package struct GatewayServer: Service {
                 }
             }
             try? await gracefulShutdown()
+            gateway.services.departure.begin()
+            // Balancers go on sending connections here until they have noticed: these are not to run into a closed port.
+            try? await Task.sleep(for: configuration.drainNotice)
             try? await server.close()
             await leave()
             gateway.httpWork.finish()

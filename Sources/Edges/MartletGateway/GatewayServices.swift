@@ -64,8 +64,8 @@ package protocol PresenceAnnouncer: Sendable {
 
 /// Serves what is not a session.
 package protocol HTTPEdge: Sendable {
-    /// Adds HTTP's handlers to a channel, on its loop. The returned work serves the channel until it closes, and ends early when it is cancelled.
-    func adopt(_ channel: any Channel) -> EventLoopFuture<@Sendable () async -> Void>
+    /// Adds HTTP's handlers to a channel, on its loop. `claimed` is whom a trusted proxy's PROXY header names as its other end. The returned work serves the channel until it closes, and ends early when it is cancelled.
+    func adopt(_ channel: any Channel, claimed: IPAddress?) -> EventLoopFuture<@Sendable () async -> Void>
 }
 
 /// All that the gateway leans on.
@@ -82,13 +82,15 @@ package final class GatewayServices: Sendable {
     package let commands: any CommandRunner
     package let announcer: any PresenceAnnouncer
     package let http: any HTTPEdge
+    package let departure: Departure
 
     package init(
         log: any EventLog, broker: any Broker, presence: any Presence, presenceWriter: any PresenceWriter,
         limiter: any RateLimiter,
         clock: any TimeSource, authenticator: any SessionAuthenticator, conversations: any ConversationSource,
         rights: any WriteRights,
-        commands: any CommandRunner, announcer: any PresenceAnnouncer, http: any HTTPEdge
+        commands: any CommandRunner, announcer: any PresenceAnnouncer, http: any HTTPEdge,
+        departure: Departure = Departure()
     ) {
         self.log = log
         self.broker = broker
@@ -102,5 +104,6 @@ package final class GatewayServices: Sendable {
         self.commands = commands
         self.announcer = announcer
         self.http = http
+        self.departure = departure
     }
 }

@@ -39,18 +39,21 @@ extension Session {
         case .incomplete: break
         case .http:
             handOver(ByteBuffer(buffer: bytes))
-        case .refused(let refusal, _):
-            write(ByteBuffer(bytes: refusal.response))
-            flush()
-            phase = .over
-            context?.close(promise: nil)
+        case .refused(let refusal, _): refuse(refusal)
         case .upgrade(let request, let headBytes):
+            guard takeForwarding(request) else { return refuse(.tooManyConnections) }
             bytes.moveReaderIndex(forwardBy: headBytes)
             phase = .anonymous
             commandTokens = gateway.configuration.commands.burst
             gateway.metrics.upgrades.add()
             write(ByteBuffer(bytes: UpgradeResponse.accept(key: request.key)))
         }
+    }
+
+    private func refuse(_ refusal: UpgradeRefusal) {
+        write(ByteBuffer(bytes: refusal.response))
+        flush()
+        cut()
     }
 
     /// Takes up the commands that had to wait.
@@ -63,7 +66,7 @@ extension Session {
 
     /// Does what may be done, and leaves the rest in the buffer.
     private func process(_ bytes: inout ByteBuffer) {
-        if phase == .peeking { peek(&bytes) }
+        if phase == .peeking, takeProxyHeader(&bytes) { peek(&bytes) }
         guard phase != .peeking else { return }
         do throws(WebSocketViolation) {
             while bytes.readableBytes > 0, phase != .over {

@@ -155,7 +155,7 @@ extension Session {
         }
         answer(.login, seq, data)
         // It came in while the others were told already.
-        if gateway.isStopping { goAway(within: gateway.configuration.drain) }
+        if let left = gateway.services.departure.timeLeft(now: .now) { goAway(within: left) }
         isResuming = input.resumes
         if !isResuming {
             catchUp?.release()

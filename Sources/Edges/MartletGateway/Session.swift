@@ -33,7 +33,10 @@ final class Session: ChannelDuplexHandler, RemovableChannelHandler {
     var decoder = WebSocketDecoder(role: .server, maximumMessage: Limits.requestBytes)
     /// Bytes that are not used yet: an incomplete frame, or commands that must wait.
     var unread: ByteBuffer?
-    var address = ""
+    /// Session+Address.swift
+    var origin = ConnectionOrigin()
+    /// It counts among its address' connections.
+    var isAddressCounted = false
     private var isCounted = false
 
     // Set by a login.
@@ -48,6 +51,7 @@ final class Session: ChannelDuplexHandler, RemovableChannelHandler {
     var isResuming = false
     /// The newest sends that were answered, where a bus may bring them back.
     var ownAnswers: [(conversation: ConversationID, seq: Int64)] = []
+    private var wasToldToGo = false
     /// Sends that wait to hear whether they may go to a conversation, in order.
     var awaitingRight: [ConversationID: [(draft: Draft, seq: String?)]] = [:]
 
@@ -99,18 +103,24 @@ final class Session: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private func begin(_ context: ChannelHandlerContext) {
-        guard address.isEmpty, phase == .peeking else { return }
-        address = context.remoteAddress?.ipAddress ?? ""
+        guard !isCounted, phase == .peeking else { return }
+        let peer = context.remoteAddress?.ipAddress.flatMap { IPAddress($0) }
+        origin = ConnectionOrigin(peer: peer, gateway.configuration)
         gateway.metrics.connections.add()
-        guard gateway.admit(address) else {
-            gateway.metrics.connections.add(-1)
-            phase = .over
+        isCounted = true
+        isAddressCounted = gateway.connections.admit(peer)
+        guard isAddressCounted else {
             gateway.metrics.rejected(.overloaded)
-            return context.close(promise: nil)
+            return cut()
         }
         opened = loop.wheel.now
         schedule(opened + signInTicks)
-        isCounted = true
+    }
+
+    /// Ends a connection that is no session yet, without a word.
+    func cut() {
+        phase = .over
+        context?.close(promise: nil)
     }
 
     /// The connection does not count any more.
@@ -118,7 +128,7 @@ final class Session: ChannelDuplexHandler, RemovableChannelHandler {
         guard isCounted else { return }
         isCounted = false
         gateway.metrics.connections.add(-1)
-        gateway.release(address)
+        if isAddressCounted { gateway.connections.release(origin.client) }
     }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -144,7 +154,8 @@ final class Session: ChannelDuplexHandler, RemovableChannelHandler {
         let bound = NIOLoopBound((self, context), eventLoop: loop.eventLoop)
         // The handler leaves before the connection ends.
         context.channel.closeFuture.whenComplete { _ in bound.value.0.release() }
-        gateway.services.http.adopt(context.channel).whenComplete { result in
+        let claimed = origin.isClaimed ? origin.client : nil
+        gateway.services.http.adopt(context.channel, claimed: claimed).whenComplete { result in
             let (session, context) = bound.value
             guard case .success(let serve) = result, session.gateway.serveHTTP(serve) else {
                 return context.close(promise: nil)
@@ -181,10 +192,7 @@ final class Session: ChannelDuplexHandler, RemovableChannelHandler {
     /// Closes from this side: the close frame goes out, the peer's is awaited for a moment.
     func close(_ code: WebSocketCloseCode) {
         guard phase != .closing, phase != .over else { return }
-        guard phase != .peeking else {
-            phase = .over
-            return context?.close(promise: nil) ?? ()
-        }
+        guard phase != .peeking else { return cut() }
         write(WebSocketEncoder.close(code, allocator: loop.allocator))
         gateway.metrics.closed(code)
         closingSince = loop.wheel.now
@@ -205,8 +213,10 @@ final class Session: ChannelDuplexHandler, RemovableChannelHandler {
         unread = nil
     }
 
-    /// Tells the client to go elsewhere. Spread over the delay, so that they do not all arrive there at once.
+    /// Tells the client, once, to go elsewhere. Each gets a moment of its own within the delay, so that they do not all arrive there at once.
     func goAway(within delay: Duration) {
+        guard !wasToldToGo else { return }
+        wasToldToGo = true
         let milliseconds = Int64.random(in: 0...max(1, delay.milliseconds))
         write(
             NativeEncoder.push(
@@ -263,10 +273,7 @@ final class Session: ChannelDuplexHandler, RemovableChannelHandler {
     func deadlineCameUp() {
         guard scheduledAt == loop.wheel.now, let deadline = deadline() else { return }
         guard loop.wheel.now >= deadline.tick else { return schedule(deadline.tick) }
-        guard let code = deadline.code else {
-            phase = .over
-            return context?.close(promise: nil) ?? ()
-        }
+        guard let code = deadline.code else { return cut() }
         close(code)
     }
 

@@ -57,6 +57,10 @@ package struct UpgradeRefusal: Sendable {
         status: 426, reason: "WebSocket version 13 is expected",
         headers: [("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")])
 
+    /// More connections of one address than are allowed.
+    package static let tooManyConnections = UpgradeRefusal(
+        status: 429, reason: "too many connections of this address", headers: [("Retry-After", "10")])
+
     package static let headTooLarge = UpgradeRefusal(status: 431, reason: "the request's head is too large")
 
     /// The bytes to send.

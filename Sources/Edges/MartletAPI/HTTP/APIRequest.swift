@@ -1,5 +1,6 @@
 import HTTPTypes
 import MartletCore
+import MartletWire
 
 /// A request with its whole body, and where it comes from.
 struct APIRequest: Sendable {
@@ -10,6 +11,8 @@ struct APIRequest: Sendable {
     var body: [UInt8] = []
     /// The other end of the connection; nil where that is not an internet socket.
     var peer: String?
+    /// Whom a trusted proxy's PROXY header names as the other end; nil without one.
+    var claimed: IPAddress?
 
     /// Follows the request through the log: the client's own name for it where that is harmless, else a random one.
     func trace() -> String {
@@ -30,22 +33,15 @@ struct APIRequest: Sendable {
         }
     }
 
-    /// The client's address: the peer, or what trusted proxies say in `X-Forwarded-For`. Read from the right: each proxy appends whom it heard
-    /// from, so that the first one that is not trusted is the last that is known to be true.
+    /// The client's address: the other end, or what trusted proxies say in `X-Forwarded-For`.
     func client(trusting proxies: [AddressRange]) -> IPAddress? {
-        guard var client = peer.flatMap({ IPAddress($0) }) else { return nil }
-        let hops = headers[values: .forwardedFor].flatMap { $0.split(separator: ",") }
-        for hop in hops.reversed() {
-            guard proxies.contains(where: { $0.contains(client) }) else { break }
-            guard let address = IPAddress(hop.filter { $0 != " " }) else { break }
-            client = address
-        }
-        return client
+        guard let other = claimed ?? peer.flatMap({ IPAddress($0) }) else { return nil }
+        return proxies.client(behind: other, forwardedFor: headers[.forwardedFor])
     }
 
     /// True for somebody on this machine who speaks for themselves.
     var isLocal: Bool {
-        guard let peer = peer.flatMap({ IPAddress($0) }), peer.isLoopback else { return false }
+        guard claimed == nil, let peer = peer.flatMap({ IPAddress($0) }), peer.isLoopback else { return false }
         return !HTTPField.Name.forwarding.contains { headers.contains($0) }
     }
 
