@@ -105,7 +105,7 @@ def site_of(text, port, plain_port, log):
         (r"    listen \[::\]:80 default_server;\n", ""),
         (r"    listen \[::\]:443 ssl http2 default_server;\n", ""),
         (r"https://\$host\$request_uri", f"https://$host:{port}$request_uri"),
-        (r"/var/log/nginx/martlet\.log", f'"{log}"'),
+        (r"/var/log/nginx/access\.log", f'"{log}"'),
         # A browser that has once seen this would refuse every other server on this machine's name without TLS.
         (r"    add_header Strict-Transport-Security [^\n]*\n", ""),
     ]
