@@ -82,6 +82,11 @@ class Cluster:
     def url(self):
         return (self.front or self.nodes[0]).url
 
+    @property
+    def sample_password(self):
+        """Of this cluster alone, and the same in each run."""
+        return self.secrets["samplePassword"][:12]
+
     # Starting and stopping
 
     def start(self):
@@ -103,6 +108,8 @@ class Cluster:
             one.start()
         for one in self.nodes:
             one.wait_for(lambda one=one: one.is_ready, 60, self.wishes)
+        if self.options.demo:
+            self.nodes[0].make_users(node.SAMPLE_USERS, self.sample_password)
 
     def stop(self):
         """Nodes first, which tell their sessions so while nginx still carries them; the database last, primary before standby, so that
@@ -211,8 +218,8 @@ class Report:
         self._line(cluster.description())
         first = cluster.nodes[0]
         self.say(f"\n  {cluster.url}" + ("   (its certificate is self-signed)" if cluster.front else "") + "\n")
-        if first.demo_line:
-            self.say(f"  {first.demo_line}")
+        if cluster.options.demo:
+            self.say(f"  Sign in as {', '.join(node.SAMPLE_USERS)} with the password {cluster.sample_password}, or come in as a guest.\n")
         self.say(f"  Make a user:  {cluster.program} user create NAME --config {first.file}")
         self.say(f"  Nodes:        {', '.join(one.url for one in cluster.nodes)}")
         self.say(f"  Logs:         {cluster.folder.logs}")

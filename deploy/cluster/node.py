@@ -6,9 +6,10 @@ import os
 import signal
 
 from files import write_private
-from processes import Service
+from processes import Service, Trouble
 
-SECRETS = ["tokenKey", "metricsToken"]
+SECRETS = ["tokenKey", "metricsToken", "samplePassword"]
+SAMPLE_USERS = ["alice", "bob", "carol"]
 DRAIN = 5
 
 
@@ -19,7 +20,6 @@ class Node(Service):
     def __init__(self, number, keeper, folder, port, program):
         name = f"node-{number}"
         super().__init__(name, keeper, folder.log(name))
-        self.number = number
         self.port = port
         self.program = program
         self.data = folder.make(name)
@@ -50,11 +50,15 @@ class Node(Service):
         finally:
             connection.close()
 
-    @property
-    def demo_line(self):
-        """What a node says of its sample users."""
-        lines = self.log.read_text(errors="replace").splitlines()
-        return next((line for line in lines if line.startswith("Demo: ")), None)
+    def make_users(self, names, password):
+        """Makes users where there are none of these names. `--demo` of a node alone is not for nodes on a bus."""
+        for name in names:
+            command = [str(self.program), "user", "create", name, "--password-stdin", "--config", str(self.file)]
+            try:
+                self.keeper.run(command, None, self.environment(), text=password + "\n")
+            except Trouble as trouble:
+                if "taken" not in str(trouble):
+                    raise
 
 
 def settings(node, database, bus, public_url, secrets, is_demo=False, extra=None):
@@ -74,8 +78,6 @@ def settings(node, database, bus, public_url, secrets, is_demo=False, extra=None
     }
     if is_demo:
         keys["accounts.guests"] = True
-        # The sample users get new passwords where they are made, so one node makes them for all.
-        keys["demo"] = node.number == 1
     keys.update(extra or {})
     return keys
 

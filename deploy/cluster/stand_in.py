@@ -36,14 +36,14 @@ class Answers(http.server.BaseHTTPRequestHandler):
 
 
 def main():
+    if sys.argv[1:3] == ["user", "create"]:
+        sys.exit(f"the username {sys.argv[3]} is taken")
     if sys.argv[1:3] != ["serve", "--config"]:
         sys.exit(64)
     with open(sys.argv[3], encoding="utf-8") as file:
         pairs = (line.split(": ", 1) for line in file)
         Answers.settings = {key: json.loads(value) for key, value in pairs}
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    if Answers.settings.get("demo"):
-        print("Demo: sign in as alice", flush=True)
     http.server.ThreadingHTTPServer((Answers.settings["host"], Answers.settings["port"]), Answers).serve_forever()
 
 

@@ -169,7 +169,7 @@ class ClusterTests(unittest.TestCase):
             again.end()
 
     def test_a_promoted_standby_leads_and_goes_on_leading(self):
-        run = self.start("--nodes", "1", "--no-nginx", "--no-restart")
+        run = self.start("--nodes", "1", "--no-nginx", "--no-restart", "--demo")
         self.assertIsNone(run.facts["nginx"])
         primary, standby = run.facts["postgres"]
         self.psql(run, primary, "CREATE TABLE kept (n INT); INSERT INTO kept VALUES (1)")

@@ -62,17 +62,16 @@ class NodeTests(unittest.TestCase):
     secrets = {"tokenKey": "k" * 64, "metricsToken": "m" * 64}
 
     def settings(self, number, **more):
-        one = types.SimpleNamespace(number=number, name=f"node-{number}", port=7000 + number, data=f"/data/node-{number}")
+        one = types.SimpleNamespace(name=f"node-{number}", port=7000 + number, data=f"/data/node-{number}")
         return node.settings(one, "postgres://…", ["redis://…"], "https://127.0.0.1:4443", self.secrets, **more)
 
     def test_nodes_share_their_keys_and_differ_in_place_and_name(self):
         first, second = self.settings(1), self.settings(2)
         self.assertEqual({key for key in first if first[key] != second[key]}, {"port", "data", "node"})
 
-    def test_one_node_makes_the_sample_users(self):
-        self.assertTrue(self.settings(1, is_demo=True)["demo"])
-        self.assertFalse(self.settings(2, is_demo=True)["demo"])
-        self.assertTrue(self.settings(2, is_demo=True)["accounts.guests"])
+    def test_guests_come_in_only_where_it_is_for_trying(self):
+        self.assertTrue(self.settings(1, is_demo=True)["accounts.guests"])
+        self.assertNotIn("accounts.guests", self.settings(1))
 
     def test_what_the_command_line_sets_wins(self):
         self.assertEqual(self.settings(1, extra={"gateway.drain": 1})["gateway.drain"], 1)
