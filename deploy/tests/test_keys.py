@@ -87,6 +87,14 @@ class PageTests(unittest.TestCase):
             listed.update(re.findall(r"`([^`]+)`", line.split("|")[1]) if line.startswith("| `") else [])
         self.assertEqual(listed, program_keys())
 
+    def test_the_metrics_it_names_exist(self):
+        known = set()
+        for path in (TREE / "Sources").rglob("*.swift"):
+            known.update(re.findall(r'"(martlet_[a-z_]+)"', path.read_text()))
+        named = set(re.findall(r"`(martlet_[a-z_]+)`", self.page))
+        self.assertEqual(named - known, set())
+        self.assertEqual(known - named, set())
+
 
 if __name__ == "__main__":
     unittest.main()
