@@ -18,7 +18,10 @@ class HealthCheckTests(unittest.TestCase):
             def serve():
                 connection, _ = server.accept()
                 with connection:
-                    asked.append(connection.recv(1000).split(b"\r\n")[0])
+                    head = b""
+                    while not head.endswith(b"\r\n\r\n"):
+                        head += connection.recv(1000)
+                    asked.append(head.split(b"\r\n")[0])
                     connection.sendall(answer)
 
             thread = threading.Thread(target=serve)
