@@ -13,7 +13,7 @@ SOURCES := $(shell find Sources -type f 2>/dev/null) Package.swift
 PAGE_REQUIREMENTS := $(wildcard Tests/Page/requirements.txt)
 
 # Debian packages: to build, for the tests (the page is tried in a real browser, with Chinese text), and to count instructions.
-BUILD_PACKAGES := libsqlite3-dev zlib1g-dev
+BUILD_PACKAGES := libsqlite3-dev libpq-dev pkg-config zlib1g-dev
 TEST_PACKAGES := $(BUILD_PACKAGES) python3-venv chromium
 HOTLOOPS_PACKAGES := $(BUILD_PACKAGES) python3 valgrind binutils
 CLUSTER_PACKAGES := python3 postgresql redis-server nginx libnginx-mod-stream openssl
