@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """How much of everything so many users need. docs/scaling.md explains the model and holds this program's tables.
 
-    capacity.py                                 prints the tables
-    capacity.py --users 50000000                for other numbers of users
-    capacity.py --set messages_per_user=40 --set node_cores=16
-    capacity.py --write                         writes the tables into docs/scaling.md
+capacity.py                                 prints the tables
+capacity.py --users 50000000                for other numbers of users
+capacity.py --set messages_per_user=40 --set node_cores=16
+capacity.py --write                         writes the tables into docs/scaling.md
 """
 
 import argparse
@@ -29,7 +29,11 @@ CONSTANTS = {
     "retention_days": (365, "days that events are kept", "assumed"),
     # What a node costs.
     "session_bytes": (4106, "bytes of a silent session", "performance.md: 15,000 silent sessions"),
-    "message_cpu": (48, "µs of a node's CPU for a message and its first delivery", "performance.md: pairs at half of the most, one node, SQLite"),
+    "message_cpu": (
+        48,
+        "µs of a node's CPU for a message and its first delivery",
+        "performance.md: pairs at half of the most, one node, SQLite",
+    ),
     "delivery_cpu": (6.5, "µs for each further delivery", "performance.md: room of 1,000, one under way, one node"),
     "heartbeat_cpu": (10.4, "µs for a heartbeat and its answer", "performance.md: echo"),
     "heartbeat": (25, "seconds between two heartbeats", "gateway.heartbeat as shipped"),

@@ -28,18 +28,25 @@ class ModelTests(unittest.TestCase):
         self.assertAlmostEqual(capacity.nodes_reached(1_000_000, 8), 8, delta=0.01)
 
     def test_numbers_claim_two_digits(self):
-        self.assertEqual([capacity.number(value) for value in (0.123, 7.2, 55.6, 5_556, 555_555)], ["0.12", "7.2", "56", "5,600", "560,000"])
+        self.assertEqual(
+            [capacity.number(value) for value in (0.123, 7.2, 55.6, 5_556, 555_555)],
+            ["0.12", "7.2", "56", "5,600", "560,000"],
+        )
         self.assertEqual(capacity.size(12.5e12), "12 TB")
 
 
 class PageTests(unittest.TestCase):
     def test_the_page_holds_these_tables(self):
         page = capacity.PAGE.read_text()
-        self.assertEqual(capacity.put(page, capacity.tables(capacity.SIZES, CONSTANTS)), page, "run Benchmarks/capacity.py --write")
+        self.assertEqual(
+            capacity.put(page, capacity.tables(capacity.SIZES, CONSTANTS)), page, "run Benchmarks/capacity.py --write"
+        )
 
     def test_what_is_measured_says_where(self):
         for name, (_, _, origin) in capacity.CONSTANTS.items():
-            self.assertTrue(origin == "assumed" or ".py" in origin or "performance.md" in origin or "as shipped" in origin, name)
+            self.assertTrue(
+                origin == "assumed" or ".py" in origin or "performance.md" in origin or "as shipped" in origin, name
+            )
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """What an event takes in PostgreSQL: bytes in the log's tables and in the WAL, with the program's own schema.
 
-    postgres-bytes.py [EVENTS]      makes a PostgreSQL of its own, stores so many messages of 100 bytes, and prints the figures
+    postgres-bytes.py [EVENTS]      makes a PostgreSQL of its own, stores so many messages of 100 bytes, prints figures
 
-Events go to random ones of a tenth as many conversations, 100 in a commit, as nodes under load store them. The tables are those that the
-sources make. Storing is done by one client without waiting for the disk: sizes are what is measured, not time.
+Events go to random ones of a tenth as many conversations, 100 in a commit, as nodes under load store them. The tables
+are those that the sources make. One client stores them without waiting for the disk: sizes are what is measured, not
+time.
 """
 
 import pathlib
@@ -30,7 +31,8 @@ BEGIN
         WITH picked AS (
             SELECT n, 1 + floor(random() * conversations)::bigint AS conversation FROM generate_series(1, {batch}) n),
         numbered AS (
-            SELECT p.n, p.conversation, c.last_seq + row_number() OVER (PARTITION BY p.conversation ORDER BY p.n) AS seq,
+            SELECT p.n, p.conversation,
+                c.last_seq + row_number() OVER (PARTITION BY p.conversation ORDER BY p.n) AS seq,
                 nextval('log_ordinals') AS ordinal, lpad(to_hex(batch * {batch} + p.n), 12, '0') AS grows
             FROM picked p JOIN log_conversations c ON c.id = p.conversation),
         stored AS (
@@ -61,18 +63,47 @@ def tables():
 def measure(events, folder, account, programs):
     def run(*command, text=None):
         done = subprocess.run(
-            [str(programs / command[0]), *command[1:]], input=text, capture_output=True, text=True, cwd="/", check=False, **account.options)
+            [str(programs / command[0]), *command[1:]],
+            input=text,
+            capture_output=True,
+            text=True,
+            cwd="/",
+            check=False,
+            **account.options,
+        )
         if done.returncode:
             sys.exit(done.stderr)
         return done.stdout
 
     data, port = f"{folder}/data", files.free_port(set())
     run("initdb", "-D", data, "-U", "postgres", "-A", "trust", "--encoding=UTF8", "--locale=C.UTF-8")
-    run("pg_ctl", "-D", data, "-w", "-l", f"{folder}/log", "-o",
-        f"-c listen_addresses=127.0.0.1 -p {port} -c unix_socket_directories= -c fsync=off -c synchronous_commit=off", "start")
+    run(
+        "pg_ctl",
+        "-D",
+        data,
+        "-w",
+        "-l",
+        f"{folder}/log",
+        "-o",
+        f"-c listen_addresses=127.0.0.1 -p {port} -c unix_socket_directories= -c fsync=off -c synchronous_commit=off",
+        "start",
+    )
     try:
+
         def psql(text):
-            return run("psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p", str(port), "-U", "postgres", text=text).strip()
+            return run(
+                "psql",
+                "-XAtq",
+                "-v",
+                "ON_ERROR_STOP=1",
+                "-h",
+                "127.0.0.1",
+                "-p",
+                str(port),
+                "-U",
+                "postgres",
+                text=text,
+            ).strip()
 
         psql(tables() + """
             CREATE TABLE log_events_1 PARTITION OF log_events FOR VALUES FROM (1) TO (2);
@@ -83,8 +114,9 @@ def measure(events, folder, account, programs):
         wal = int(psql(f"SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '{before}')::bigint"))
         sizes = {}
         for table in ["log_events_1", "log_retries_1", "log_conversations"]:
-            sizes[table] = [int(size) for size in psql(
-                f"SELECT pg_relation_size('{table}'), pg_indexes_size('{table}')").split("|")]
+            sizes[table] = [
+                int(size) for size in psql(f"SELECT pg_relation_size('{table}'), pg_indexes_size('{table}')").split("|")
+            ]
         return sizes, wal
     finally:
         run("pg_ctl", "-D", data, "-m", "immediate", "stop")

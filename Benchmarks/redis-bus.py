@@ -3,8 +3,9 @@
 
     redis-bus.py [SECONDS]      starts a Redis of its own, publishes for so long for each line, and prints a table
 
-Each topic has the given number of subscribers. Publishers keep `depth` commands under way: nodes pipeline what a turn of their loops
-brings. CPU time of the server's process is what is compared: it holds also where other programs use the machine.
+Each topic has the given number of subscribers. The publisher keeps some commands under way: nodes pipeline what a
+turn of their loops brings. CPU time of the server's process is what counts: it holds also where others use the
+machine.
 """
 
 import os
@@ -69,7 +70,10 @@ def measure(server, port, subscribers, depth, seconds):
         readers.append(reader)
     time.sleep(0.5)
     publisher = connect(port)
-    turns = [b"".join(command(b"SPUBLISH", topic((turn * depth + n) % TOPICS), PAYLOAD) for n in range(depth)) for turn in range(64)]
+    turns = [
+        b"".join(command(b"SPUBLISH", topic((turn * depth + n) % TOPICS), PAYLOAD) for n in range(depth))
+        for turn in range(64)
+    ]
     # Each answer is `:N\r\n` with one digit.
     answer = 4 * depth
     count, begin, before = 0, time.monotonic(), cpu_seconds(server.pid)
@@ -91,8 +95,21 @@ def main():
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         server = subprocess.Popen(
-            ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", folder],
-            stdout=subprocess.DEVNULL)
+            [
+                "redis-server",
+                "--port",
+                str(port),
+                "--bind",
+                "127.0.0.1",
+                "--save",
+                "",
+                "--appendonly",
+                "no",
+                "--dir",
+                folder,
+            ],
+            stdout=subprocess.DEVNULL,
+        )
         try:
             print("| subscribers of a topic | under way | published a second | CPU seconds per million |")
             print("| --- | --- | --- | --- |")

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""A whole cluster on this machine: PostgreSQL with a synchronous standby, Redis, nodes, and nginx in front. `make cluster` runs it.
+"""A whole cluster on this machine: PostgreSQL with a synchronous standby, Redis, nodes, and nginx in front.
 
-It shows how the parts are put together, and is what the tests of failures drive. Everything listens on loopback, and all that is
-kept lies in one folder. What ends unasked is started again. SIGINT or SIGTERM stops all in order, a second one at once; if this
-program is killed, watchdog.py kills what it has started.
+`make cluster` runs it. It shows how the parts are put together, and programs that try failures can drive it.
+Everything listens on loopback, and all that is kept lies in one folder. What ends unasked is started again. SIGINT or
+SIGTERM stops all in order, a second one at once; if this program is killed, watchdog.py kills what it has started.
 """
 
 import argparse
@@ -31,16 +31,24 @@ RESTART_AFTER = 1.0
 def parse(arguments):
     parser = argparse.ArgumentParser(prog="cluster.py", description="Run a whole cluster on this machine.")
     parser.add_argument("--data", default="cluster-data", metavar="DIR", help="what is kept (default: ./cluster-data)")
-    parser.add_argument("--martlet", default=str(TREE / ".build/release/martlet"), metavar="PATH", help="the program of the nodes")
+    parser.add_argument(
+        "--martlet", default=str(TREE / ".build/release/martlet"), metavar="PATH", help="the program of the nodes"
+    )
     parser.add_argument("--nodes", type=int, default=3, metavar="N", help="1 to 16 nodes (default: 3)")
-    parser.add_argument("--redis", type=int, default=1, metavar="N", help="1 to 8 Redis servers, among which topics are spread")
-    parser.add_argument("--port", type=int, metavar="N", help="the port for clients, HTTPS (default: a free one, then always that)")
+    parser.add_argument(
+        "--redis", type=int, default=1, metavar="N", help="1 to 8 Redis servers, among which topics are spread"
+    )
+    parser.add_argument(
+        "--port", type=int, metavar="N", help="the port for clients, HTTPS (default: a free one, then always that)"
+    )
     parser.add_argument("--no-standby", action="store_true", help="PostgreSQL without a standby")
     parser.add_argument("--no-nginx", action="store_true", help="nothing in front of the nodes")
     parser.add_argument("--demo", action="store_true", help="sample users and guests, to try things out")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="one more setting of all nodes")
     parser.add_argument("--no-restart", action="store_true", help="leave what has ended as it is")
-    parser.add_argument("--json", action="store_true", help="tell what happens in lines of JSON, and take commands: see README.md")
+    parser.add_argument(
+        "--json", action="store_true", help="tell what happens in lines of JSON, and take commands: see README.md"
+    )
     options = parser.parse_args(arguments)
     if not 1 <= options.nodes <= 16 or not 1 <= options.redis <= 8:
         parser.error("--nodes takes 1 to 16, --redis 1 to 8")
@@ -64,13 +72,17 @@ class Cluster:
         node_names = [f"node-{number}" for number in range(1, options.nodes + 1)]
         redis_names = [f"redis-{number}" for number in range(1, options.redis + 1)]
         ports = self.folder.ports(
-            ["https", "http", "postgres-1", "postgres-2", *redis_names, *node_names], {"https": options.port})
+            ["https", "http", "postgres-1", "postgres-2", *redis_names, *node_names], {"https": options.port}
+        )
         self.postgres = postgres.PostgresPair(self.keeper, self.folder, ports, self.secrets, not options.no_standby)
         self.redis = [
             redis.RedisServer(number, self.keeper, self.folder, ports[name], self.secrets)
-            for number, name in enumerate(redis_names, 1)]
+            for number, name in enumerate(redis_names, 1)
+        ]
         self.nodes = [
-            Node(number, self.keeper, self.folder, ports[name], self.program) for number, name in enumerate(node_names, 1)]
+            Node(number, self.keeper, self.folder, ports[name], self.program)
+            for number, name in enumerate(node_names, 1)
+        ]
         self.front = None if options.no_nginx else Front(self.keeper, self.folder, ports)
 
     @property
@@ -102,9 +114,17 @@ class Cluster:
 
     def _start_nodes(self):
         for one in self.nodes:
-            one.configure(node.settings(
-                one, self.postgres.url(self.secrets), [server.url for server in self.redis], self.url, self.secrets,
-                self.options.demo, self.options.extra))
+            one.configure(
+                node.settings(
+                    one,
+                    self.postgres.url(self.secrets),
+                    [server.url for server in self.redis],
+                    self.url,
+                    self.secrets,
+                    self.options.demo,
+                    self.options.extra,
+                )
+            )
             one.start()
         for one in self.nodes:
             one.wait_for(lambda one=one: one.is_ready, 60, self.wishes)
@@ -112,8 +132,8 @@ class Cluster:
             self.nodes[0].make_users(node.SAMPLE_USERS, self.sample_password)
 
     def stop(self):
-        """Nodes first, which tell their sessions so while nginx still carries them; the database last, primary before standby, so that
-        the standby gets all of it."""
+        """Nodes first, which tell their sessions so while nginx still carries them; the database last, primary before
+        standby, so that the standby gets all of it."""
         services = [*self.nodes, *([self.front] if self.front else []), *self.redis, *self.postgres.servers]
         # All nodes drain at the same time.
         for service in services:
@@ -176,6 +196,7 @@ class Cluster:
 
     def description(self):
         """All that a program needs to know which drives this cluster."""
+
         def of(service, **more):
             return {"name": service.name, "pid": service.pid, "log": str(service.log), **more}
 
@@ -186,14 +207,29 @@ class Cluster:
             "data": str(self.folder.path),
             "secrets": str(self.folder.path / "secrets.json"),
             "nodes": [
-                of(one, host="127.0.0.1", port=one.port, url=one.url, data=str(one.data), config=str(one.file)) for one in self.nodes],
+                of(one, host="127.0.0.1", port=one.port, url=one.url, data=str(one.data), config=str(one.file))
+                for one in self.nodes
+            ],
             "redis": [of(one, port=one.port, data=str(one.data)) for one in self.redis],
             "postgres": [
-                of(one, role="primary" if one is self.postgres.primary else "standby", port=one.port, data=str(one.data))
-                for one in self.postgres.servers],
-            "nginx": of(
-                self.front, port=self.front.port, httpPort=self.front.plain_port, certificate=str(self.front.certificate)
-            ) if self.front else None,
+                of(
+                    one,
+                    role="primary" if one is self.postgres.primary else "standby",
+                    port=one.port,
+                    data=str(one.data),
+                )
+                for one in self.postgres.servers
+            ],
+            "nginx": (
+                of(
+                    self.front,
+                    port=self.front.port,
+                    httpPort=self.front.plain_port,
+                    certificate=str(self.front.certificate),
+                )
+                if self.front
+                else None
+            ),
         }
 
 
@@ -219,7 +255,10 @@ class Report:
         first = cluster.nodes[0]
         self.say(f"\n  {cluster.url}" + ("   (its certificate is self-signed)" if cluster.front else "") + "\n")
         if cluster.options.demo:
-            self.say(f"  Sign in as {', '.join(node.SAMPLE_USERS)} with the password {cluster.sample_password}, or come in as a guest.\n")
+            self.say(
+                f"  Sign in as {', '.join(node.SAMPLE_USERS)} with the password {cluster.sample_password}, "
+                "or come in as a guest.\n"
+            )
         self.say(f"  Make a user:  {cluster.program} user create NAME --config {first.file}")
         self.say(f"  Nodes:        {', '.join(one.url for one in cluster.nodes)}")
         self.say(f"  Logs:         {cluster.folder.logs}")

@@ -23,7 +23,8 @@ def write_private(path, text, account=None):
 
 
 class Folder:
-    """The data folder. Others may pass through it, for PostgreSQL and nginx run as other users than root; nobody may list it."""
+    """The data folder. Others may pass through it, for PostgreSQL and nginx run as other users than root; nobody may
+    list it."""
 
     def __init__(self, path):
         self.path = pathlib.Path(path).resolve()
@@ -93,7 +94,7 @@ def is_free(port):
 
 
 def free_port(taken):
-    """A free port below those that the system gives to outgoing connections, so that nobody takes it between two starts."""
+    """A free port below those that the system gives to outgoing connections: nobody takes it between two starts."""
     for _ in range(1000):
         port = random.randrange(20_000, 32_000)
         if port not in taken and is_free(port):

@@ -1,4 +1,4 @@
-"""nginx in front of the nodes, with the configuration that is shipped in deploy/nginx: only ports and paths are put in."""
+"""nginx in front of the nodes, with the configuration shipped in deploy/nginx: only ports and paths are put in."""
 
 import os
 import pathlib
@@ -41,7 +41,9 @@ class Front(Service):
         for name in ["martlet", "bodies", "proxied"]:
             (self.data / name).mkdir(exist_ok=True)
         self._make_certificate()
-        site = site_of((SHIPPED / "martlet.conf").read_text(), self.port, self.plain_port, self.log.with_name("access.log"))
+        site = site_of(
+            (SHIPPED / "martlet.conf").read_text(), self.port, self.plain_port, self.log.with_name("access.log")
+        )
         write_private(self.data / "martlet.conf", site)
         write_private(self.data / "martlet" / "nodes.conf", nodes_of(node_ports))
         write_private(self.file, main_of(self.data, min(32_768, resource.getrlimit(resource.RLIMIT_NOFILE)[0])))
@@ -55,10 +57,28 @@ class Front(Service):
         openssl = shutil.which("openssl")
         if not openssl:
             raise Trouble("openssl is missing: install the package openssl")
-        self.keeper.run([
-            openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "825",
-            "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", str(key),
-            "-out", str(self.certificate)])
+        self.keeper.run(
+            [
+                openssl,
+                "req",
+                "-x509",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:prime256v1",
+                "-nodes",
+                "-days",
+                "825",
+                "-subj",
+                "/CN=localhost",
+                "-addext",
+                "subjectAltName=DNS:localhost,IP:127.0.0.1",
+                "-keyout",
+                str(key),
+                "-out",
+                str(self.certificate),
+            ]
+        )
         key.chmod(0o600)
 
     @property

@@ -82,8 +82,18 @@ class PostgresServer(Service):
         write_private(secret, self.secrets["postgresSuperuser"] + "\n", self.account)
         try:
             self.keeper.run(
-                [str(self.programs / "initdb"), f"--pgdata={self.data}", f"--username={SUPERUSER}", f"--pwfile={secret}",
-                 "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--data-checksums"], self.account)
+                [
+                    str(self.programs / "initdb"),
+                    f"--pgdata={self.data}",
+                    f"--username={SUPERUSER}",
+                    f"--pwfile={secret}",
+                    "--auth=scram-sha-256",
+                    "--encoding=UTF8",
+                    "--locale=C.UTF-8",
+                    "--data-checksums",
+                ],
+                self.account,
+            )
         finally:
             secret.unlink()
 
@@ -95,17 +105,27 @@ class PostgresServer(Service):
             self.data.rename(aside)
         self._write_passwords()
         self.keeper.run(
-            [str(self.programs / "pg_basebackup"), f"--pgdata={self.data}", "--wal-method=stream", "--checkpoint=fast",
-             f"--dbname=host=127.0.0.1 port={self.partner_port} user={REPLICATOR}"],
-            self.account, self._client_environment(self.passwords, self.account.home), deadline=3600)
+            [
+                str(self.programs / "pg_basebackup"),
+                f"--pgdata={self.data}",
+                "--wal-method=stream",
+                "--checkpoint=fast",
+                f"--dbname=host=127.0.0.1 port={self.partner_port} user={REPLICATOR}",
+            ],
+            self.account,
+            self._client_environment(self.passwords, self.account.home),
+            deadline=3600,
+        )
         (self.data / "standby.signal").touch(mode=0o600)
         self.account.own(self.data / "standby.signal")
 
     def _write_passwords(self):
-        write_private(self.passwords, f"127.0.0.1:*:*:{REPLICATOR}:{self.secrets['postgresReplicator']}\n", self.account)
+        write_private(
+            self.passwords, f"127.0.0.1:*:*:{REPLICATOR}:{self.secrets['postgresReplicator']}\n", self.account
+        )
 
     def write_settings(self, has_standby):
-        """All settings are this program's, written at each start; what ALTER SYSTEM has changed meanwhile is forgotten."""
+        """All settings are this program's, written at each start; what ALTER SYSTEM has changed is forgotten."""
         self._write_passwords()
         settings = {
             "listen_addresses": "127.0.0.1",
@@ -121,9 +141,9 @@ class PostgresServer(Service):
             "log_line_prefix": "%m [%p] %q%a ",
             # Only a primary waits for its standby, so that a promoted one need not be told to stop waiting.
             "synchronous_standby_names": f'"{self.partner_name}"' if has_standby and not self.is_standby else "",
-            "primary_conninfo":
-                f"host=127.0.0.1 port={self.partner_port} user={REPLICATOR} passfile={conninfo_quote(str(self.passwords))}"
-                f" application_name={self.name}",
+            "primary_conninfo": f"host=127.0.0.1 port={self.partner_port} user={REPLICATOR}"
+            f" passfile={conninfo_quote(str(self.passwords))}"
+            f" application_name={self.name}",
         }
         text = "".join(f"{key} = {setting_quote(value)}\n" for key, value in settings.items())
         write_private(self.data / "postgresql.conf", text, self.account)
@@ -145,13 +165,28 @@ class PostgresServer(Service):
         environment = self._client_environment(self.admin_passwords, os.path.expanduser("~"))
         environment["PGOPTIONS"] = "-c synchronous_commit=local"
         environment["PGCONNECT_TIMEOUT"] = "3"
-        command = [str(self.programs / "psql"), "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1",
-                   "--host=127.0.0.1", f"--port={self.port}", f"--username={SUPERUSER}", f"--dbname={database}"]
+        command = [
+            str(self.programs / "psql"),
+            "--no-psqlrc",
+            "--quiet",
+            "--tuples-only",
+            "--no-align",
+            "--set=ON_ERROR_STOP=1",
+            "--host=127.0.0.1",
+            f"--port={self.port}",
+            f"--username={SUPERUSER}",
+            f"--dbname={database}",
+        ]
         return self.keeper.run(command, None, environment, text=text, deadline=deadline).strip()
 
     @staticmethod
     def _client_environment(passwords, home):
-        return {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "PGPASSFILE": str(passwords), "HOME": home, "LANG": "C.UTF-8"}
+        return {
+            "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
+            "PGPASSFILE": str(passwords),
+            "HOME": home,
+            "LANG": "C.UTF-8",
+        }
 
     @property
     def answers(self):
@@ -164,7 +199,9 @@ class PostgresServer(Service):
     def has_standby(self):
         """Whether the partner streams from this one, and commits wait for it."""
         state = self.psql(
-            f"SELECT count(*) FROM pg_stat_replication WHERE application_name = '{self.partner_name}' AND sync_state = 'sync'")
+            "SELECT count(*) FROM pg_stat_replication"
+            f" WHERE application_name = '{self.partner_name}' AND sync_state = 'sync'"
+        )
         return state == "1"
 
     def make_database(self):
@@ -244,7 +281,9 @@ def choose_primary(servers):
     leaders = [server for server in made if not server.is_standby]
     if made and not leaders:
         raise Trouble(
-            f"only the standby's data is there ({made[0].data}): remove its standby.signal to go on from it as the primary")
+            f"only the standby's data is there ({made[0].data}): "
+            "remove its standby.signal to go on from it as the primary"
+        )
     if len(leaders) == 2:
         leaders.sort(key=lambda server: server.timeline, reverse=True)
     primary = (leaders or servers)[0]

@@ -53,7 +53,7 @@ class Account:
 
     @property
     def options(self):
-        """Arguments of subprocess. Its groups are set first, then its ids, and only then our own code runs in the child."""
+        """Arguments of subprocess. It sets groups first, then ids, and only then our own code runs in the child."""
         if not self._entry:
             return {}
         return {"user": self._entry.pw_uid, "group": self._entry.pw_gid, "extra_groups": []}
@@ -84,7 +84,10 @@ class Keeper:
     def __init__(self, lock):
         self._dog = subprocess.Popen(
             [sys.executable, "-B", str(pathlib.Path(watchdog.__file__))],
-            stdin=subprocess.PIPE, start_new_session=True, pass_fds=[lock])
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+            pass_fds=[lock],
+        )
         self._pipe = self._dog.stdin.fileno()
 
     def spawn(self, command, log, account, environment=None):
@@ -95,8 +98,16 @@ class Keeper:
             os.write(pipe, b"%d\n" % os.getpid())
 
         return subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
-            preexec_fn=register, cwd="/", env=environment, **account.options)
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=register,
+            cwd="/",
+            env=environment,
+            **account.options,
+        )
 
     def run(self, command, account=None, environment=None, text=None, deadline=120):
         """Runs a command to its end and returns its output; trouble has the last line that it wrote."""
@@ -104,9 +115,19 @@ class Keeper:
         pipe = self._pipe
         try:
             done = subprocess.run(
-                command, input=text, capture_output=True, text=True, timeout=deadline, cwd="/", env=environment,
-                start_new_session=True, preexec_fn=lambda: os.write(pipe, b"%d\n" % os.getpid()), check=False,
-                **account.options, **({} if text is not None else {"stdin": subprocess.DEVNULL}))
+                command,
+                input=text,
+                capture_output=True,
+                text=True,
+                timeout=deadline,
+                cwd="/",
+                env=environment,
+                start_new_session=True,
+                preexec_fn=lambda: os.write(pipe, b"%d\n" % os.getpid()),
+                check=False,
+                **account.options,
+                **({} if text is not None else {"stdin": subprocess.DEVNULL}),
+            )
         except subprocess.TimeoutExpired:
             raise Trouble(f"{pathlib.Path(command[0]).name} did not end within {deadline} s") from None
         if done.returncode != 0:

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Stands in for `martlet serve` in the tests of this folder: reads the same file, answers its health and how it was asked."""
+"""Stands in for `martlet` in the tests of this folder: reads the same file, and answers how it was asked."""
 
 import http.server
 import json

@@ -27,9 +27,20 @@ class Run:
     def __init__(self, data, *arguments):
         self.errors = open(data.with_suffix(".errors"), "a+", encoding="utf-8")
         self.process = subprocess.Popen(
-            [sys.executable, "-B", str(HERE / "cluster.py"), f"--data={data}", f"--martlet={HERE / 'stand_in.py'}", "--json",
-             *arguments],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, text=True)
+            [
+                sys.executable,
+                "-B",
+                str(HERE / "cluster.py"),
+                f"--data={data}",
+                f"--martlet={HERE / 'stand_in.py'}",
+                "--json",
+                *arguments,
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.errors,
+            text=True,
+        )
         self.facts = self.event("ready")
 
     def event(self, name):
@@ -54,7 +65,10 @@ class Run:
     def tree(self):
         """All processes of the cluster."""
         snapshot = watchdog.processes()
-        return {pid: snapshot[pid].started for pid in watchdog.tree({self.process.pid: snapshot[self.process.pid].started}, snapshot)}
+        return {
+            pid: snapshot[pid].started
+            for pid in watchdog.tree({self.process.pid: snapshot[self.process.pid].started}, snapshot)
+        }
 
     def end(self, number=signal.SIGTERM):
         if self.process.poll() is None:
@@ -105,9 +119,29 @@ class ClusterTests(unittest.TestCase):
 
     def psql(self, run, server, text):
         return subprocess.run(
-            ["psql", "-XAtq", "-h", "127.0.0.1", "-p", str(server["port"]), "-U", "martlet", "-d", "martlet", "-c", text],
-            env={**os.environ, "PGPASSWORD": json.loads(pathlib.Path(run.facts["secrets"]).read_text())["postgresOwner"]},
-            capture_output=True, text=True, timeout=30, check=False)
+            [
+                "psql",
+                "-XAtq",
+                "-h",
+                "127.0.0.1",
+                "-p",
+                str(server["port"]),
+                "-U",
+                "martlet",
+                "-d",
+                "martlet",
+                "-c",
+                text,
+            ],
+            env={
+                **os.environ,
+                "PGPASSWORD": json.loads(pathlib.Path(run.facts["secrets"]).read_text())["postgresOwner"],
+            },
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
 
     def test_a_cluster_from_its_start_to_its_end(self):
         run = self.start("--nodes", "2")
@@ -115,7 +149,9 @@ class ClusterTests(unittest.TestCase):
         self.assertTrue(set(run.pids) <= set(tree))
 
         with self.subTest("nodes are reached through nginx, which says who asks"):
-            status, body = self.request(run, "GET", "/api/route", {"X-Forwarded-For": "203.0.113.7", "Forwarded": "for=1.2.3.4"})
+            status, body = self.request(
+                run, "GET", "/api/route", {"X-Forwarded-For": "203.0.113.7", "Forwarded": "for=1.2.3.4"}
+            )
             head = json.loads(body)["head"]
             self.assertEqual((status, head["x-forwarded-for"]), (200, "127.0.0.1"))
             self.assertNotIn("forwarded", head)

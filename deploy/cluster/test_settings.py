@@ -12,7 +12,9 @@ from processes import Trouble
 
 
 def server(name, is_made=True, is_standby=False, timeline=1):
-    return types.SimpleNamespace(name=name, is_made=is_made, is_standby=is_standby, timeline=timeline, data="/data/" + name)
+    return types.SimpleNamespace(
+        name=name, is_made=is_made, is_standby=is_standby, timeline=timeline, data="/data/" + name
+    )
 
 
 class PrimaryTests(unittest.TestCase):
@@ -48,7 +50,9 @@ class SiteTests(unittest.TestCase):
     def test_listens_on_loopback_only(self):
         site = nginx.site_of(self.shipped, 4443, 4080, "/logs/access.log")
         listening = [line.strip() for line in site.splitlines() if line.strip().startswith("listen ")]
-        self.assertEqual(listening, ["listen 127.0.0.1:4080 default_server;", "listen 127.0.0.1:4443 ssl http2 default_server;"])
+        self.assertEqual(
+            listening, ["listen 127.0.0.1:4080 default_server;", "listen 127.0.0.1:4443 ssl http2 default_server;"]
+        )
 
     def test_a_shipped_file_that_has_changed_is_said(self):
         with self.assertRaisesRegex(Trouble, "was changed"):

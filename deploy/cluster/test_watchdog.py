@@ -11,7 +11,10 @@ from watchdog import Process
 
 class TreeTests(unittest.TestCase):
     snapshot = {
-        1: Process(0, "S", 10), 20: Process(1, "S", 20), 21: Process(20, "S", 21), 22: Process(21, "T", 22),
+        1: Process(0, "S", 10),
+        20: Process(1, "S", 20),
+        21: Process(20, "S", 21),
+        22: Process(21, "T", 22),
         30: Process(1, "S", 30),
     }
 
@@ -27,7 +30,9 @@ class TreeTests(unittest.TestCase):
 
 class KillTests(unittest.TestCase):
     def test_frozen_grandchildren_are_killed_too(self):
-        shell = subprocess.Popen(["sh", "-c", "sleep 600 & echo $!; kill -STOP $!; wait"], stdout=subprocess.PIPE, text=True)
+        shell = subprocess.Popen(
+            ["sh", "-c", "sleep 600 & echo $!; kill -STOP $!; wait"], stdout=subprocess.PIPE, text=True
+        )
         grandchild = int(shell.stdout.readline())
         deadline = time.monotonic() + 10
         while watchdog.process(grandchild).state != "T" and time.monotonic() < deadline:

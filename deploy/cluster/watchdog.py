@@ -1,8 +1,9 @@
 """Ends what a cluster has started when the program that started it is gone, however it went.
 
-The watchdog reads the ids of processes, one a line, from its standard input, whose other end only the cluster's program
-holds. The end of that input means that the program has ended. What still runs then, with all its descendants, is killed.
-PR_SET_PDEATHSIG alone would not do: nginx's workers and PostgreSQL's backends are children of what we started.
+The watchdog reads the ids of processes, one a line, from its standard input, whose other end only the cluster's
+program holds. The end of that input means that the program has ended; what still runs then, with all its descendants,
+is killed. PR_SET_PDEATHSIG alone would not do: nginx's workers and PostgreSQL's backends are children of what we
+started.
 """
 
 import collections

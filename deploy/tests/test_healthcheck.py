@@ -15,6 +15,7 @@ class HealthCheckTests(unittest.TestCase):
         """Returns the exit status, and the first line of what was asked."""
         asked = []
         with socket.create_server(("127.0.0.1", 0)) as server:
+
             def serve():
                 connection, _ = server.accept()
                 with connection:
@@ -27,8 +28,12 @@ class HealthCheckTests(unittest.TestCase):
             thread = threading.Thread(target=serve)
             thread.start()
             status = subprocess.run(
-                [SCRIPT, *arguments], env={**os.environ, "MARTLET_PORT": str(server.getsockname()[1])}, timeout=10, check=False,
-                stderr=subprocess.DEVNULL).returncode
+                [SCRIPT, *arguments],
+                env={**os.environ, "MARTLET_PORT": str(server.getsockname()[1])},
+                timeout=10,
+                check=False,
+                stderr=subprocess.DEVNULL,
+            ).returncode
             thread.join()
         return status, asked[0]
 
@@ -36,13 +41,17 @@ class HealthCheckTests(unittest.TestCase):
         self.assertEqual(self.check(b"HTTP/1.1 200 OK\r\n\r\n"), (0, b"GET /healthz HTTP/1.1"))
 
     def test_another_question(self):
-        self.assertEqual(self.check(b"HTTP/1.1 503 Service Unavailable\r\n\r\n", "/readyz"), (1, b"GET /readyz HTTP/1.1"))
+        self.assertEqual(
+            self.check(b"HTTP/1.1 503 Service Unavailable\r\n\r\n", "/readyz"), (1, b"GET /readyz HTTP/1.1")
+        )
 
     def test_nobody_listens(self):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        done = subprocess.run([SCRIPT], env={**os.environ, "MARTLET_PORT": str(port)}, timeout=10, check=False, stderr=subprocess.DEVNULL)
+        done = subprocess.run(
+            [SCRIPT], env={**os.environ, "MARTLET_PORT": str(port)}, timeout=10, check=False, stderr=subprocess.DEVNULL
+        )
         self.assertNotEqual(done.returncode, 0)
 
 

@@ -72,7 +72,9 @@ class KeyTests(unittest.TestCase):
         known = program_flags()
         for path in files():
             for line in path.read_text().splitlines():
-                call = re.search(r"\bmartlet (?:serve|user|token|migrate|verify|backup|restore|check-config|bench)\b(.*)", line)
+                call = re.search(
+                    r"\bmartlet (?:serve|user|token|migrate|verify|backup|restore|check-config|bench)\b(.*)", line
+                )
                 named = set(re.findall(r"(?<![\w-])--([a-z][a-z-]*)", call.group(1))) if call else set()
                 self.assertEqual(named - known, set(), f"{path}: {line}")
 

@@ -64,17 +64,37 @@ class ShippedTests(unittest.TestCase):
         self.place.chmod(0o711)
         (self.place / "martlet").mkdir()
         subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-             "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
-             "-keyout", self.place / "martlet/key.pem", "-out", self.place / "martlet/certificate.pem"],
-            check=True, capture_output=True)
+            [
+                "openssl",
+                "req",
+                "-x509",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:prime256v1",
+                "-nodes",
+                "-days",
+                "2",
+                "-subj",
+                "/CN=localhost",
+                "-addext",
+                "subjectAltName=DNS:localhost",
+                "-keyout",
+                self.place / "martlet/key.pem",
+                "-out",
+                self.place / "martlet/certificate.pem",
+            ],
+            check=True,
+            capture_output=True,
+        )
         self.assertTrue(NGINX and MODULE.exists(), "nginx and libnginx-mod-stream are to be installed")
 
     def write(self, nodes, body):
         (self.place / "martlet/nodes.conf").write_text(nodes)
         (self.place / "nginx.conf").write_text(
             f"load_module {MODULE};\npid {self.place}/pid;\nerror_log stderr;\ndaemon off;\nworker_processes 1;\n"
-            f"events {{ worker_connections 100; }}\n{body}")
+            f"events {{ worker_connections 100; }}\n{body}"
+        )
         return [NGINX, "-e", "stderr", "-c", str(self.place / "nginx.conf")]
 
     def placed(self, name):
@@ -82,7 +102,8 @@ class ShippedTests(unittest.TestCase):
         text = (SHIPPED / name).read_text().replace("/var/log/nginx", str(self.place))
         for port in (80, 443):
             text = text.replace(f"listen [::]:{port}", f"listen [::1]:{self.port(port)}").replace(
-                f"listen {port}", f"listen 127.0.0.1:{self.port(port)}")
+                f"listen {port}", f"listen 127.0.0.1:{self.port(port)}"
+            )
         (self.place / name).write_text(text)
         return f"include {self.place}/{name};"
 
@@ -97,7 +118,8 @@ class ShippedTests(unittest.TestCase):
 
     def site(self):
         folders = "".join(
-            f"{kind}_temp_path {self.place}/{kind};" for kind in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"])
+            f"{kind}_temp_path {self.place}/{kind};" for kind in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+        )
         return f"http {{ {folders} {self.placed('martlet.conf')} }}"
 
     def run_nginx(self, nodes, body):
@@ -129,7 +151,9 @@ class ShippedTests(unittest.TestCase):
         self.run_nginx(f"server 127.0.0.1:{free_port()}{limits}server 127.0.0.1:{node.port}{limits}", self.site())
         self.connect().close()
         # A PUT and a DELETE take no second try: they get through once the node that is away has been found out.
-        self.assertEqual([self.request(method) for method in ["GET", "POST", "GET", "POST", "GET", "PUT", "DELETE"]], [200] * 7)
+        self.assertEqual(
+            [self.request(method) for method in ["GET", "POST", "GET", "POST", "GET", "PUT", "DELETE"]], [200] * 7
+        )
 
     def request(self, method):
         context = ssl.create_default_context(cafile=self.place / "martlet/certificate.pem")

@@ -46,7 +46,10 @@ class HeartbeatTests(unittest.TestCase):
 
     def test_proxies_outlast_a_silent_session(self):
         # In martlet.conf that of /ws is the longest.
-        waits = [int(found) for found in re.findall(r"proxy_read_timeout (\d+)s;", (DEPLOY / "nginx/martlet.conf").read_text())]
+        waits = [
+            int(found)
+            for found in re.findall(r"proxy_read_timeout (\d+)s;", (DEPLOY / "nginx/martlet.conf").read_text())
+        ]
         self.assertGreater(max(waits), self.silence)
         self.assertGreater(number("nginx/martlet-stream.conf", r"proxy_timeout (\d+)s;"), self.silence)
         self.assertGreater(number("kubernetes/service.yaml", r'proxy-read-timeout: "(\d+)"'), self.silence)
