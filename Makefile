@@ -13,9 +13,10 @@ SOURCES := $(shell find Sources -type f 2>/dev/null) Package.swift
 PAGE_REQUIREMENTS := $(wildcard Tests/Page/requirements.txt)
 
 # Debian packages: to build, for the tests (the page is tried in a real browser, with Chinese text), and to count instructions.
-BUILD_PACKAGES := libsqlite3-dev zlib1g-dev
+BUILD_PACKAGES := libsqlite3-dev libpq-dev pkg-config zlib1g-dev
 TEST_PACKAGES := $(BUILD_PACKAGES) python3-venv chromium
 HOTLOOPS_PACKAGES := $(BUILD_PACKAGES) python3 valgrind binutils
+CLUSTER_PACKAGES := python3 postgresql redis-server nginx libnginx-mod-stream openssl
 
 # Installs those of the given Debian packages that are missing, and says so. Does nothing on other systems.
 define install
@@ -33,13 +34,17 @@ define install
 	fi
 endef
 
-.PHONY: help run build test setup-test lint format bench peers hotloops clean
+.PHONY: help run cluster build test setup-test lint format bench peers hotloops test-deploy clean
 
 help: ## This list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(SERVER) ## Build a release (first time: minutes) and serve with data in ./data. ARGS=--demo for a try.
 	@exec $(SERVER) serve $(ARGS)
+
+cluster: $(SERVER) ## A whole cluster on this machine, data in ./cluster-data: PostgreSQL, Redis, nodes, nginx. ARGS=--demo for a try.
+	@$(call install,$(CLUSTER_PACKAGES))
+	@exec python3 -B deploy/cluster/cluster.py --martlet $(SERVER) $(ARGS)
 
 build: $(SERVER) ## Build the release.
 
@@ -48,10 +53,16 @@ $(SERVER): $(SOURCES)
 	$(SWIFT) build -c release --product martlet
 	@touch -c $(SERVER)
 
-test: setup-test ## Everything that can be tested on one machine.
+test: setup-test test-deploy ## Everything that can be tested on one machine.
 	$(SWIFT) build --build-tests $(CHECKS)
 	@mkdir -p .build; $(SWIFT) test --skip-build --disable-xctest --no-parallel $(CHECKS) $(ARGS) 2>&1 | tee .build/test.log \
 	    || { echo "What failed, once more:"; grep -a '✘' .build/test.log | cut -c 1-1000; exit 1; }
+
+test-deploy: ## Try what stands around the program: deploy/ and the capacity model.
+	@$(call install,$(CLUSTER_PACKAGES))
+	@python3 -B -m unittest discover -s deploy/cluster
+	@python3 -B -m unittest discover -s deploy/tests
+	@python3 -B -m unittest discover -s Benchmarks -p 'capacity_test.py'
 
 setup-test:
 	@fonts=""; [ -n "$$(fc-list ':lang=zh-cn' 2>/dev/null || true)" ] || fonts=fonts-wqy-microhei; \

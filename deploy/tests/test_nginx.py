@@ -1,0 +1,205 @@
+"""nginx itself reads the shipped configuration, and a connection through the stream begins with the PROXY header."""
+
+import http.client
+import os
+import pathlib
+import shutil
+import socket
+import ssl
+import subprocess
+import tempfile
+import threading
+import time
+import unittest
+
+SHIPPED = pathlib.Path(__file__).resolve().parent.parent / "nginx"
+MODULE = pathlib.Path("/usr/lib/nginx/modules/ngx_stream_module.so")
+NGINX = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Rude:
+    """Accepts, reads a request, counts it and hangs up."""
+
+    answer = None
+
+    def __init__(self):
+        self.requests = 0
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self._socket.getsockname()[1]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        while True:
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:
+                return
+            with connection:
+                connection.settimeout(10)
+                if connection.recv(65_536):
+                    self.requests += 1
+                    if self.answer:
+                        connection.sendall(self.answer)
+
+    def close(self):
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+
+
+class Polite(Rude):
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+
+class ShippedTests(unittest.TestCase):
+    def setUp(self):
+        place = tempfile.TemporaryDirectory()
+        self.addCleanup(place.cleanup)
+        self.place = pathlib.Path(place.name)
+        self.place.chmod(0o711)
+        (self.place / "martlet").mkdir()
+        subprocess.run(
+            [
+                "openssl",
+                "req",
+                "-x509",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:prime256v1",
+                "-nodes",
+                "-days",
+                "2",
+                "-subj",
+                "/CN=localhost",
+                "-addext",
+                "subjectAltName=DNS:localhost",
+                "-keyout",
+                self.place / "martlet/key.pem",
+                "-out",
+                self.place / "martlet/certificate.pem",
+            ],
+            check=True,
+            capture_output=True,
+        )
+        self.assertTrue(NGINX and MODULE.exists(), "nginx and libnginx-mod-stream are to be installed")
+
+    def write(self, nodes, body):
+        (self.place / "martlet/nodes.conf").write_text(nodes)
+        (self.place / "nginx.conf").write_text(
+            f"load_module {MODULE};\npid {self.place}/pid;\nerror_log stderr;\ndaemon off;\nworker_processes 1;\n"
+            f"events {{ worker_connections 100; }}\n{body}"
+        )
+        return [NGINX, "-e", "stderr", "-c", str(self.place / "nginx.conf")]
+
+    def placed(self, name):
+        """A shipped file on ports that everybody may take, and with logs where everybody may write."""
+        text = (SHIPPED / name).read_text().replace("/var/log/nginx", str(self.place))
+        for port in (80, 443):
+            text = text.replace(f"listen [::]:{port}", f"listen [::1]:{self.port(port)}").replace(
+                f"listen {port}", f"listen 127.0.0.1:{self.port(port)}"
+            )
+        (self.place / name).write_text(text)
+        return f"include {self.place}/{name};"
+
+    def port(self, shipped):
+        self.ports = getattr(self, "ports", {})
+        return self.ports.setdefault(shipped, free_port())
+
+    def accept(self, command):
+        done = subprocess.run([*command, "-t"], capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertNotIn("[warn]", done.stderr.replace('the "user" directive', ""), done.stderr)
+
+    def site(self):
+        folders = "".join(
+            f"{kind}_temp_path {self.place}/{kind};" for kind in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+        )
+        return f"http {{ {folders} {self.placed('martlet.conf')} }}"
+
+    def run_nginx(self, nodes, body):
+        process = subprocess.Popen(self.write(nodes, body), stderr=subprocess.DEVNULL)
+        self.addCleanup(process.wait, 10)
+        self.addCleanup(process.terminate)
+
+    def test_the_site_is_accepted(self):
+        self.accept(self.write((SHIPPED / "nodes.conf").read_text(), self.site()))
+
+    def test_what_changes_something_is_sent_once_and_what_reads_goes_to_another_node(self):
+        # Two nodes that hang up once they have read a request.
+        nodes = [Rude() for _ in range(2)]
+        for node in nodes:
+            self.addCleanup(node.close)
+        # Never taken out, so that each request meets two nodes that seem to work.
+        self.run_nginx("".join(f"server 127.0.0.1:{node.port} max_fails=0;\n" for node in nodes), self.site())
+        self.connect().close()
+        for method, expected in [("GET", 2), ("POST", 1), ("PATCH", 1), ("PUT", 1), ("DELETE", 1)]:
+            with self.subTest(method):
+                before = sum(node.requests for node in nodes)
+                self.assertEqual(self.request(method), 502)
+                self.assertEqual(sum(node.requests for node in nodes) - before, expected)
+
+    def test_a_node_that_is_away_costs_no_request(self):
+        node = Polite()
+        self.addCleanup(node.close)
+        limits = " max_fails=2 fail_timeout=5s;\n"
+        self.run_nginx(f"server 127.0.0.1:{free_port()}{limits}server 127.0.0.1:{node.port}{limits}", self.site())
+        self.connect().close()
+        # A PUT and a DELETE take no second try: they get through once the node that is away has been found out.
+        self.assertEqual(
+            [self.request(method) for method in ["GET", "POST", "GET", "POST", "GET", "PUT", "DELETE"]], [200] * 7
+        )
+
+    def request(self, method):
+        context = ssl.create_default_context(cafile=self.place / "martlet/certificate.pem")
+        context.check_hostname = False
+        connection = http.client.HTTPSConnection("127.0.0.1", self.port(443), timeout=10, context=context)
+        try:
+            connection.request(method, "/api/chat/send", None if method == "GET" else "{}")
+            return connection.getresponse().status
+        finally:
+            connection.close()
+
+    def test_the_stream_is_accepted(self):
+        self.accept(self.write((SHIPPED / "nodes.conf").read_text(), self.placed("martlet-stream.conf")))
+
+    def test_the_stream_tells_who_connects(self):
+        with socket.create_server(("127.0.0.1", 0)) as node:
+            node.settimeout(10)
+            # The first of the nodes is not there: a connection that has carried nothing goes to the next.
+            limits = " max_fails=2 fail_timeout=5s;\n"
+            nodes = f"server 127.0.0.1:{free_port()}{limits}server 127.0.0.1:{node.getsockname()[1]}{limits}"
+            self.run_nginx(nodes, self.placed("martlet-stream.conf"))
+            client = self.connect()
+            address = client.getsockname()
+            client.sendall(b"hello")
+            connection, _ = node.accept()
+            connection.settimeout(10)
+            received = b""
+            while not received.endswith(b"hello"):
+                received += connection.recv(1000)
+            expected = f"PROXY TCP4 127.0.0.1 127.0.0.1 {address[1]} {self.port(443)}\r\nhello"
+            self.assertEqual(received.decode(), expected)
+            client.close()
+            connection.close()
+
+    def connect(self):
+        context = ssl.create_default_context(cafile=self.place / "martlet/certificate.pem")
+        deadline = time.monotonic() + 10
+        while True:
+            try:
+                plain = socket.create_connection(("127.0.0.1", self.port(443)), timeout=10)
+                return context.wrap_socket(plain, server_hostname="localhost")
+            except ConnectionRefusedError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
+
+
+if __name__ == "__main__":
+    unittest.main()

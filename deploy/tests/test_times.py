@@ -1,0 +1,59 @@
+"""Who ends a node waits beyond its notice and its drain, and proxies wait beyond the heartbeat."""
+
+import pathlib
+import re
+import sys
+import unittest
+
+DEPLOY = pathlib.Path(__file__).resolve().parent.parent
+GATEWAY = DEPLOY.parent / "Sources/Edges/MartletGateway/GatewayConfiguration.swift"
+sys.path.insert(0, str(DEPLOY / "cluster"))
+
+import node  # noqa: E402
+
+#: What is accepted is stored, and the process ends, in far less.
+SPARE = 30
+
+
+def number(path, pattern):
+    found = re.findall(pattern, (DEPLOY / path).read_text())
+    assert len(found) == 1, f"{pattern} stands in {path} {len(found)} times"
+    return int(found[0])
+
+
+class StopTests(unittest.TestCase):
+    def test_systemd(self):
+        drain = number("systemd/martlet@.service", r"MARTLET_GATEWAY_DRAIN=(\d+)")
+        self.assertGreaterEqual(number("systemd/martlet@.service", r"TimeoutStopSec=(\d+)"), drain + SPARE)
+
+    def test_compose(self):
+        text = (DEPLOY / "docker/compose.yaml").read_text()
+        grace = int(re.search(r"# Beyond the drain\.\n  stop_grace_period: (\d+)s", text).group(1))
+        self.assertGreaterEqual(grace, number("docker/compose.yaml", r'MARTLET_GATEWAY_DRAIN: "(\d+)"') + SPARE)
+
+    def test_kubernetes(self):
+        path = "kubernetes/deployment.yaml"
+        notice = number(path, r'MARTLET_GATEWAY_DRAIN_NOTICE\n\s+value: "(\d+)"')
+        drain = number(path, r'MARTLET_GATEWAY_DRAIN\n\s+value: "(\d+)"')
+        self.assertGreaterEqual(number(path, r"terminationGracePeriodSeconds: (\d+)"), notice + drain + SPARE)
+
+    def test_the_cluster_on_one_machine(self):
+        self.assertGreater(node.Node.ways_to_stop[0][1], node.DRAIN)
+
+
+class HeartbeatTests(unittest.TestCase):
+    silence = 3 * int(re.search(r"var heartbeat = Duration\.seconds\((\d+)\)", GATEWAY.read_text()).group(1))
+
+    def test_proxies_outlast_a_silent_session(self):
+        # In martlet.conf that of /ws is the longest.
+        waits = [
+            int(found)
+            for found in re.findall(r"proxy_read_timeout (\d+)s;", (DEPLOY / "nginx/martlet.conf").read_text())
+        ]
+        self.assertGreater(max(waits), self.silence)
+        self.assertGreater(number("nginx/martlet-stream.conf", r"proxy_timeout (\d+)s;"), self.silence)
+        self.assertGreater(number("kubernetes/service.yaml", r'proxy-read-timeout: "(\d+)"'), self.silence)
+
+
+if __name__ == "__main__":
+    unittest.main()
