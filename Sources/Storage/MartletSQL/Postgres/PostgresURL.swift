@@ -50,10 +50,11 @@ package struct PostgresURL: Sendable, Hashable, CustomStringConvertible {
         PostgresURL(parameters: parameters.merging(["dbname": database]) { $1 }, hosts: hosts)
     }
 
+    /// The database's name.
+    package var database: String { parameters["dbname"] ?? parameters["user"] ?? "" }
+
     /// Hosts and database, without user and password.
-    package var description: String {
-        hosts.map(\.description).joined(separator: ",") + "/" + (parameters["dbname"] ?? parameters["user"] ?? "")
-    }
+    package var description: String { hosts.map(\.description).joined(separator: ",") + "/" + database }
 
     /// What libpq gets for one of the hosts. The client always writes, so unless the URL says otherwise, only a server that
     /// takes writes will do: that is how a promoted standby is found.
