@@ -18,4 +18,9 @@ package final class LocalBroker: Broker {
     }
 
     package func post(_ signal: Signal) { receiver.withLock { $0 }?.receive(signal, done: nil) }
+
+    package var isLossy: Bool { false }
+    package func follow(_ topic: ConversationID) {}
+    package func unfollow(_ topic: ConversationID) {}
+    package func settled(_ topics: [ConversationID]) async {}
 }

@@ -4,7 +4,7 @@ import Synchronization
 /// Who is connected to a cluster of one. The gateway tells it of every session that comes and goes.
 package final class LocalPresence: Presence, PresenceWriter {
     private struct State {
-        var sessions: [UserID: Int] = [:]
+        var sessions: [UserID: SessionList] = [:]
         /// Sessions in a room, by user.
         var rooms: [ConversationID: [UserID: Int]] = [:]
     }
@@ -13,31 +13,36 @@ package final class LocalPresence: Presence, PresenceWriter {
 
     package init() {}
 
-    package func opened(_ user: UserID) -> Bool { state.withLock { Self.add(user, to: &$0.sessions) } }
-
-    package func closed(_ user: UserID) -> Bool { state.withLock { Self.remove(user, from: &$0.sessions) } }
-
-    package func entered(_ room: ConversationID, _ user: UserID) -> Bool {
-        state.withLock { Self.add(user, to: &$0.rooms[room, default: [:]]) }
+    package func opened(_ opening: SessionOpening, done: @escaping @Sendable (Admission) -> Void) {
+        done(state.withLock { $0.sessions[opening.user, default: SessionList()].admit(opening) })
     }
 
-    package func left(_ room: ConversationID, _ user: UserID) -> Bool {
-        state.withLock { state in
-            let isLast = Self.remove(user, from: &state.rooms[room, default: [:]])
-            if state.rooms[room]?.isEmpty == true { state.rooms[room] = nil }
-            return isLast
-        }
+    package func closed(_ user: UserID, _ session: SessionID, done: @escaping @Sendable (Bool) -> Void) {
+        done(
+            state.withLock { state in
+                guard state.sessions[user]?.remove(session) == true else { return false }
+                guard state.sessions[user]?.isEmpty == true else { return false }
+                state.sessions[user] = nil
+                return true
+            })
     }
 
-    private static func add(_ user: UserID, to counts: inout [UserID: Int]) -> Bool {
-        counts[user, default: 0] += 1
-        return counts[user] == 1
+    package func entered(_ room: ConversationID, _ user: UserID, done: @escaping @Sendable (Bool) -> Void) {
+        done(
+            state.withLock { state in
+                state.rooms[room, default: [:]][user, default: 0] += 1
+                return state.rooms[room]?[user] == 1
+            })
     }
 
-    private static func remove(_ user: UserID, from counts: inout [UserID: Int]) -> Bool {
-        guard let count = counts[user] else { return false }
-        counts[user] = count > 1 ? count - 1 : nil
-        return count <= 1
+    package func left(_ room: ConversationID, _ user: UserID, done: @escaping @Sendable (Bool) -> Void) {
+        done(
+            state.withLock { state in
+                guard let count = state.rooms[room]?[user] else { return false }
+                state.rooms[room]?[user] = count > 1 ? count - 1 : nil
+                if state.rooms[room]?.isEmpty == true { state.rooms[room] = nil }
+                return count <= 1
+            })
     }
 
     package func online(among users: [UserID]) async -> Set<UserID> {
@@ -60,5 +65,43 @@ package final class LocalPresence: Presence, PresenceWriter {
                 return (room, people.count)
             }
         }
+    }
+}
+
+/// A user's sessions, the oldest first, and the rule about repeated sign-ins. Pure: every adapter decides by it.
+package struct SessionList: Sendable, Equatable {
+    package struct Entry: Sendable, Equatable {
+        package let session: SessionID
+        package let device: DeviceKind
+
+        package init(session: SessionID, device: DeviceKind) {
+            self.session = session
+            self.device = device
+        }
+    }
+
+    package private(set) var entries: [Entry]
+
+    /// `entries`: the oldest first.
+    package init(_ entries: [Entry] = []) { self.entries = entries }
+
+    package var isEmpty: Bool { entries.isEmpty }
+
+    package mutating func admit(_ opening: SessionOpening) -> Admission {
+        let isFirst = entries.isEmpty
+        let same = entries.filter { $0.device == opening.device }
+        if opening.sameDevice == .refuse, !same.isEmpty { return .refused }
+        var replaced = opening.sameDevice == .replace ? same : []
+        entries.removeAll { replaced.contains($0) }
+        while entries.count >= max(1, opening.limit) { replaced.append(entries.removeFirst()) }
+        entries.append(Entry(session: opening.session, device: opening.device))
+        return .admitted(isFirst: isFirst, replaced: replaced.map(\.session))
+    }
+
+    /// False where the session is not one of them: it made room for another, or never came in.
+    package mutating func remove(_ session: SessionID) -> Bool {
+        guard let index = entries.firstIndex(where: { $0.session == session }) else { return false }
+        entries.remove(at: index)
+        return true
     }
 }

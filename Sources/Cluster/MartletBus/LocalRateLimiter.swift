@@ -60,6 +60,10 @@ package final class LocalRateLimiter: RateLimiter {
         }
     }
 
+    package func takeShared(_ key: RateKey, _ rule: RateRule, now: Instant) async -> Duration? {
+        take(key, rule, now: now)
+    }
+
     /// Under a flood most buckets are in use: the next sweep waits until there are twice as many, so that a call costs
     /// little on average.
     private static func sweep(_ buckets: inout Buckets, _ now: Instant) {

@@ -25,8 +25,12 @@ package enum RateKey: Hashable, Sendable {
     case account(String)
 }
 
-/// Decides at once whether one more is allowed.
+/// Decides whether one more is allowed.
 package protocol RateLimiter: Sendable {
-    /// Takes one from the bucket; otherwise says how long to wait for the next.
+    /// Takes one from this node's bucket; otherwise says how long to wait for the next. At once: for the paths where
+    /// messages go.
     func take(_ key: RateKey, _ rule: RateRule, now: Instant) -> Duration?
+    /// The same for all nodes together: for what must not be tried more often by asking several nodes. Where the others
+    /// can't be asked, this node's bucket decides.
+    func takeShared(_ key: RateKey, _ rule: RateRule, now: Instant) async -> Duration?
 }
