@@ -15,6 +15,8 @@ import Testing
             signals.withLock { $0.append((seq, done != nil)) }
             done?()
         }
+
+        func missed(_ topics: [ConversationID]) {}
     }
 
     private let room = ConversationID.room(AppID(unchecked: 1), nil)

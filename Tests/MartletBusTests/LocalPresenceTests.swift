@@ -9,30 +9,30 @@ import Testing
     private let lobby = ConversationID.room(AppID(unchecked: 1), "lobby")
 
     @Test func `A user is online from the first session to the last`() async {
-        #expect(presence.opened(alice))
-        #expect(!presence.opened(alice))
+        #expect(presence.opened(opening(alice, 1)) == .admitted(isFirst: true, replaced: []))
+        #expect(presence.opened(opening(alice, 2)) == .admitted(isFirst: false, replaced: []))
         #expect(await presence.online(among: [alice, bob]) == [alice])
-        #expect(!presence.closed(alice))
+        #expect(presence.closed(alice, SessionID(1)) == false)
         #expect(await presence.online(among: [alice]) == [alice])
-        #expect(presence.closed(alice))
+        #expect(presence.closed(alice, SessionID(2)) == true)
         #expect(await presence.online(among: [alice]) == [])
-        #expect(presence.opened(alice))
+        #expect(presence.opened(opening(alice, 3)) == .admitted(isFirst: true, replaced: []))
     }
 
     @Test func `What was never opened is not closed`() async {
-        #expect(!presence.closed(alice))
-        #expect(!presence.left(lobby, alice))
-        #expect(presence.opened(alice))
+        #expect(presence.closed(alice, SessionID(1)) == false)
+        #expect(presence.left(lobby, alice) == false)
+        #expect(presence.opened(opening(alice, 1)) == .admitted(isFirst: true, replaced: []))
     }
 
     @Test func `A user is in a room from the first session there to the last`() async {
-        #expect(presence.entered(lobby, alice))
-        #expect(!presence.entered(lobby, alice))
+        #expect(presence.entered(lobby, alice) == true)
+        #expect(presence.entered(lobby, alice) == false)
         #expect(await presence.isHere(alice, in: lobby))
         #expect(await !presence.isHere(bob, in: lobby))
-        #expect(!presence.left(lobby, alice))
+        #expect(presence.left(lobby, alice) == false)
         #expect(await presence.isHere(alice, in: lobby))
-        #expect(presence.left(lobby, alice))
+        #expect(presence.left(lobby, alice) == true)
         #expect(await !presence.isHere(alice, in: lobby))
     }
 
@@ -62,16 +62,17 @@ import Testing
         let presence = presence
         let alice = alice
         await withTaskGroup { tasks in
-            for _ in 0..<8 {
+            for task in 0..<8 {
                 tasks.addTask {
-                    for _ in 0..<500 {
-                        _ = presence.opened(alice)
-                        _ = presence.closed(alice)
+                    for session in 0..<500 {
+                        let session = UInt64(task * 500 + session)
+                        _ = presence.opened(opening(alice, session))
+                        _ = presence.closed(alice, SessionID(session))
                     }
                 }
             }
         }
         #expect(await presence.online(among: [alice]) == [])
-        #expect(presence.opened(alice))
+        #expect(presence.opened(opening(alice, 1)) == .admitted(isFirst: true, replaced: []))
     }
 }
