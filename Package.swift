@@ -40,6 +40,7 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -76,6 +77,12 @@ let package = Package(
 
         // Cluster: ports between nodes, with their in-process adapters.
         ring("Cluster", "MartletBus", ["MartletCore", logging]),
+        ring(
+            "Cluster", "MartletRedis",
+            [
+                "MartletCore", "MartletBus", logging, .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "DequeModule", package: "swift-collections"),
+            ] + nio),
 
         // Features: they never import one another.
         ring(
@@ -181,10 +188,13 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
             ]),
         tests("MartletBusTests", ["MartletCore", "MartletBus"]),
-        // Servers that tests start: PostgreSQL.
+        // Servers that tests start: PostgreSQL, Redis.
         .target(
-            name: "MartletTestServices", dependencies: ["MartletCore", "MartletSQL"], path: "Tests/MartletTestServices",
-            swiftSettings: settings),
+            name: "MartletTestServices", dependencies: ["MartletCore", "MartletSQL"] + nio,
+            path: "Tests/MartletTestServices", swiftSettings: settings),
+        tests(
+            "MartletRedisTests",
+            ["MartletCore", "MartletBus", "MartletRedis", "MartletTestServices", logging] + nio),
         tests(
             "MartletSQLTests",
             [

@@ -1,0 +1,215 @@
+import Logging
+import MartletBus
+import MartletCore
+import NIOCore
+import Synchronization
+
+/// The broker of a cluster: sharded channels of Redis, one for each topic, on the server that the topic belongs to. Own
+/// sessions get everything at once, without Redis. What Redis loses, and what is published while it is away, is told by
+/// `BrokerReceiver.missed`.
+package final class RedisBroker: Broker {
+    /// The channel that every node listens to.
+    static let everybody = "*"
+
+    let servers: RedisServers
+    let sender: UInt64
+    let receiver = Mutex<(any BrokerReceiver)?>(nil)
+    let subscriptions: Mutex<TopicSubscriptions>
+    let waiters = Mutex<[UInt64: CheckedContinuation<Void, Never>]>([:])
+    let losses: Mutex<BusLosses>
+    let recent = Mutex(RecentNumbers())
+    private let numbers = Atomic<UInt64>(1)
+
+    /// `incarnation`: unlike that of any other node or start. Make it before the servers start.
+    package init(_ servers: RedisServers, incarnation: String) {
+        self.servers = servers
+        sender = Rendezvous.mix(Rendezvous.hash(incarnation))
+        subscriptions = Mutex(TopicSubscriptions(servers: servers.servers.count))
+        losses = Mutex(BusLosses(servers: servers.servers.count))
+        for (index, server) in servers.servers.enumerated() {
+            server[.publish].observe(BusPublishing(self, index))
+            server[.subscribe].observe(BusListening(self, index))
+        }
+        servers.onMove { [weak self] in self?.moved() }
+        let weakly = Weakly(self)
+        servers.keep(Task { await weakly.sweep() })
+    }
+
+    /// So that the sweep does not keep the broker.
+    private struct Weakly: Sendable {
+        private final class Box: Sendable {
+            struct Weak { weak var broker: RedisBroker? }
+            let weak: Mutex<Weak>
+            init(_ broker: RedisBroker) { weak = Mutex(Weak(broker: broker)) }
+        }
+        private let box: Box
+        init(_ broker: RedisBroker) { box = Box(broker) }
+
+        /// Each second: what lingered long enough, and what others have not been told.
+        func sweep() async {
+            while !Task.isCancelled {
+                try? await Task.sleep(for: .seconds(1))
+                guard let broker = box.weak.withLock({ $0.broker }) else { return }
+                broker.sweep()
+            }
+        }
+    }
+
+    /// Sets where everything goes. What arrives before has nobody to hear it.
+    package func attach(_ receiver: any BrokerReceiver) { self.receiver.withLock { $0 = receiver } }
+
+    package var isLossy: Bool { true }
+
+    package func publish(_ events: [Event]) {
+        guard !events.isEmpty else { return }
+        receiver.withLock { $0 }?.receive(events)
+        var frames = frames()
+        frames.add(events, sender: sender)
+        post(frames)
+    }
+
+    package func publish(_ signal: Signal) async {
+        send(signal)
+        guard let receiver = receiver.withLock({ $0 }) else { return }
+        await withCheckedContinuation { continuation in receiver.receive(signal) { continuation.resume() } }
+    }
+
+    package func post(_ signal: Signal) {
+        receiver.withLock { $0 }?.receive(signal, done: nil)
+        send(signal)
+    }
+
+    private func send(_ signal: Signal) {
+        var frames = frames()
+        switch signal.reach {
+        case .everyNode: frames.addToEverybody(BusFrame.signal(signal, number: 0, sender: sender))
+        case .topics(let topics):
+            guard topics.count > 1 else {
+                for topic in topics { frames.add(BusFrame.signal(signal, number: 0, sender: sender), to: topic) }
+                break
+            }
+            let number = numbers.wrappingAdd(1, ordering: .relaxed).oldValue
+            for topic in topics {
+                let part = signal.part(for: topic)
+                // What is the same for several topics must not be seen once for each.
+                let frame = BusFrame.signal(part, number: part == signal ? number : 0, sender: sender)
+                frames.add(frame, to: topic)
+            }
+        }
+        post(frames)
+    }
+
+    func frames() -> BusCommands {
+        BusCommands(prefix: servers.prefix, servers: servers.servers.count, owner: servers.owner(of:))
+    }
+
+    /// False where not all of it was taken.
+    @discardableResult
+    func post(_ commands: BusCommands) -> Bool {
+        var isTaken = true
+        for (index, batch) in commands.batches.enumerated() where batch.frames > 0 {
+            guard servers.servers[index][.publish].post(batch.bytes, commands: batch.frames) else {
+                isTaken = false
+                lost(index, batch.frames)
+                continue
+            }
+            servers.metrics.framesOut.add(batch.frames)
+            servers.metrics.bytesOut.add(batch.payload)
+        }
+        return isTaken
+    }
+}
+
+/// Commands that publish frames, by server.
+struct BusCommands {
+    struct Batch {
+        var bytes = ByteBuffer()
+        var frames = 0
+        var payload = 0
+    }
+
+    private let prefix: String
+    private let owner: (String) -> Int
+    private(set) var batches: [Batch]
+
+    init(prefix: String, servers: Int, owner: @escaping (String) -> Int) {
+        self.prefix = prefix
+        self.owner = owner
+        batches = Array(repeating: Batch(), count: servers)
+    }
+
+    /// One frame for each topic, more only where it would get too large. Each event is encoded once.
+    mutating func add(_ events: [Event], sender: UInt64) {
+        var encoded: [UInt8] = []
+        var ends: [Int] = []
+        ends.reserveCapacity(events.count)
+        for event in events {
+            BusFrame.append(event, to: &encoded)
+            ends.append(encoded.count)
+        }
+        let head = BusFrame.eventsHead(sender: sender)
+        guard events.count > 1 else {
+            for topic in events[0].conversation.topics { add(topic, head, encoded, [0..<encoded.count]) }
+            return
+        }
+        var order: [ConversationID] = []
+        var byTopic: [ConversationID: [Range<Int>]] = [:]
+        for (index, event) in events.enumerated() {
+            let range = (index == 0 ? 0 : ends[index - 1])..<ends[index]
+            for topic in event.conversation.topics {
+                if byTopic[topic] == nil { order.append(topic) }
+                byTopic[topic, default: []].append(range)
+            }
+        }
+        for topic in order {
+            var chunk: [Range<Int>] = []
+            var size = 0
+            for range in byTopic[topic] ?? [] {
+                if size + range.count > BusFrame.bytes, !chunk.isEmpty {
+                    add(topic, head, encoded, chunk)
+                    chunk = []
+                    size = 0
+                }
+                size += range.count
+                // Neighbours in one piece.
+                if let last = chunk.last, last.upperBound == range.lowerBound {
+                    chunk[chunk.count - 1] = last.lowerBound..<range.upperBound
+                } else {
+                    chunk.append(range)
+                }
+            }
+            add(topic, head, encoded, chunk)
+        }
+    }
+
+    private mutating func add(
+        _ topic: ConversationID, _ head: [UInt8], _ encoded: [UInt8], _ ranges: [Range<Int>]
+    ) {
+        let size = head.count + ranges.reduce(0) { $0 + $1.count }
+        write("SPUBLISH", topic.text, size) { bytes in
+            bytes.writeBytes(head)
+            for range in ranges { bytes.writeBytes(encoded[range]) }
+        }
+    }
+
+    mutating func add(_ frame: [UInt8], to topic: ConversationID) {
+        write("SPUBLISH", topic.text, frame.count) { $0.writeBytes(frame) }
+    }
+
+    mutating func addToEverybody(_ frame: [UInt8]) {
+        write("PUBLISH", RedisBroker.everybody, frame.count) { $0.writeBytes(frame) }
+    }
+
+    private mutating func write(_ command: String, _ channel: String, _ size: Int, _ frame: (inout ByteBuffer) -> Void)
+    {
+        let server = owner(channel)
+        batches[server].bytes.writeCommandHead(arguments: 3)
+        batches[server].bytes.writeArgument(command)
+        batches[server].bytes.writeArgument(prefix + channel)
+        batches[server].bytes.writeArgumentHead(bytes: size)
+        frame(&batches[server].bytes)
+        batches[server].bytes.writeArgumentEnd()
+        batches[server].frames += 1
+        batches[server].payload += size
+    }
+}
