@@ -1,36 +1,15 @@
 import MartletCore
 import MartletSQL
 
-/// What the log counts.
-package struct LogMetrics: Sendable {
-    package let commits, events, repeats, refusals: Counter
-    package let batchSize, commitLatency: Histogram
-
-    /// For tests and tools: counted, shown to nobody.
-    package init() { self.init(MetricRegistry()) }
-
-    package init(_ registry: MetricRegistry) {
-        commits = registry.counter("martlet_log_commits_total", "Transactions that stored sends")
-        events = registry.counter("martlet_log_events_total", "Events stored")
-        repeats = registry.counter("martlet_log_repeats_total", "Sends that were retries of stored ones")
-        refusals = registry.counter("martlet_log_refusals_total", "Sends that the log refused")
-        batchSize = registry.sizes("martlet_log_batch_size", "Sends in one transaction")
-        commitLatency = registry.latency(
-            "martlet_log_commit_seconds", "From taking a batch of sends to its durable commit")
-    }
-}
-
-/// The writer thread's side of the log: everything here but `refuse` runs on that thread, one call at a time, which is
-/// why it may call itself Sendable.
+/// The writer thread's side of the log: everything here runs on that thread, one call at a time, which is why it may call
+/// itself Sendable.
 final class LogWriting: @unchecked Sendable {
     private let appender: SQLiteAppender
-    private let metrics: LogMetrics
-    private let onCommit: @Sendable ([Event]) -> Void
+    let answers: LogAnswers
 
-    init(_ appender: SQLiteAppender, _ metrics: LogMetrics, _ onCommit: @escaping @Sendable ([Event]) -> Void) {
+    init(_ appender: SQLiteAppender, _ answers: LogAnswers) {
         self.appender = appender
-        self.metrics = metrics
-        self.onCommit = onCommit
+        self.answers = answers
     }
 
     /// Finds again what the index does not have yet. The first job.
@@ -84,54 +63,5 @@ final class LogWriting: @unchecked Sendable {
             }
             try appender.moveDue(connection)
         }
-    }
-
-    /// Behind the commit: answers first, so that a sender's loop knows its own events before they are delivered.
-    func finish(_ requests: [AppendRequest], took: Duration) {
-        var events: [Event] = []
-        events.reserveCapacity(requests.count)
-        for request in requests {
-            switch request.outcome {
-            case .success(let receipt) where receipt.isRepeat: metrics.repeats.add()
-            case .success(let receipt): events.append(Event(request.draft, receipt))
-            case .failure: metrics.refusals.add()
-            }
-        }
-        metrics.commits.add()
-        metrics.batchSize.record(UInt64(requests.count))
-        metrics.commitLatency.record(UInt64(took / .microseconds(1)))
-        Self.answer(requests) { announce(events) }
-    }
-
-    /// Answers sends that were not stored. On any thread: it touches nothing but the requests, which are not in the log
-    /// any more, and the counters.
-    func refuse(_ requests: [AppendRequest], _ fault: Fault) {
-        metrics.refusals.add(requests.count)
-        for request in requests { request.outcome = .failure(fault) }
-        Self.answer(requests) {}
-    }
-
-    func announce(_ events: [Event]) {
-        guard !events.isEmpty else { return }
-        metrics.events.add(events.count)
-        onCommit(events)
-    }
-
-    /// Hands requests back with their outcomes, and wakes their lanes behind the announcement. A loop's sends come in
-    /// runs, since it submits them together: one call for each run.
-    private static func answer(_ requests: [AppendRequest], announcing: () -> Void) {
-        var lanes: [any AppendLane] = []
-        var start = 0
-        while start < requests.count {
-            let lane = requests[start].lane
-            var end = start + 1
-            while end < requests.count, requests[end].lane === lane { end += 1 }
-            lane.complete(requests[start..<end])
-            lanes.append(lane)
-            start = end
-        }
-        announcing()
-        // A second call finds the lane awake.
-        for lane in lanes { lane.wake() }
     }
 }

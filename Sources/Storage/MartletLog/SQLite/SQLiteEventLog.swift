@@ -34,7 +34,7 @@ package final class SQLiteEventLog: EventLog {
         self.database = database
         let indexer = LogIndexer(tail, capacity: unindexed)
         let appender = SQLiteAppender(clock: clock, window: window, indexer: indexer)
-        writing = LogWriting(appender, metrics, onCommit)
+        writing = LogWriting(appender, LogAnswers(metrics, onCommit))
         let writing = writing
         database.onTransactionEnd { writing.ended(isCommitted: $0) }
         // As the writer's first job: the transaction's end makes what was found visible.
@@ -52,7 +52,7 @@ package final class SQLiteEventLog: EventLog {
         if outcome.schedules { database.submit(BatchJob(self)) }
         if !outcome.accepted {
             let fault = Fault(.overloaded, "too many messages wait to be stored", retryAfter: .seconds(1))
-            writing.refuse(requests, fault)
+            writing.answers.refuse(requests, fault)
         }
     }
 
@@ -84,7 +84,7 @@ package final class SQLiteEventLog: EventLog {
             let value = try body(connection, &drafts)
             return (value, try writing.append(drafts, connection))
         } finished: { result in
-            if case .success((_, let events)) = result { writing.announce(events) }
+            if case .success((_, let events)) = result { writing.answers.announce(events) }
         }
         return value
     }
@@ -121,11 +121,11 @@ private final class BatchJob: SQLiteJob, @unchecked Sendable {
         if let failure {
             // The transaction may have ended before it was this job's turn.
             if requests.isEmpty { requests = log.take() }
-            log.writing.refuse(requests, failure)
+            log.writing.answers.refuse(requests, failure)
         } else {
-            log.writing.finish(requests, took: .now - started)
+            log.writing.answers.finish(requests, took: .now - started)
         }
     }
 
-    func refuse(_ fault: Fault) { log.writing.refuse(log.take(), fault) }
+    func refuse(_ fault: Fault) { log.writing.answers.refuse(log.take(), fault) }
 }
