@@ -194,7 +194,8 @@ let package = Package(
         tests(
             "MartletLogTests",
             [
-                "MartletCore", "MartletSQL", "MartletLog", .product(name: "GRDBSQLite", package: "GRDB.swift"),
+                "MartletCore", "MartletSQL", "MartletLog", "MartletTestServices", logging,
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ]),
         tests(
             "MartletAccountsTests",

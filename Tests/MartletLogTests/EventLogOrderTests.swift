@@ -60,7 +60,7 @@ import Testing
         }
     }
 
-    @Test(arguments: LogEngine.all)
+    @Test(arguments: LogEngine.alone)
     func `Committed events are announced in the order of the log`(_ engine: LogEngine) async throws {
         try await LogFixture.run(engine) { fixture throws in
             let log = fixture.log
@@ -83,6 +83,28 @@ import Testing
     }
 
     @Test(arguments: LogEngine.all)
+    func `Every committed event is announced once`(_ engine: LogEngine) async throws {
+        try await LogFixture.run(engine) { fixture throws in
+            let log = fixture.log
+            await withTaskGroup { tasks in
+                for index in 0..<50 {
+                    tasks.addTask {
+                        _ = try? await log.append(message("a", in: group(Int64(index % 5 + 1))))
+                        _ = try? await log.transact { _, drafts throws(Fault) in
+                            drafts.append(message("b", in: group(Int64(index % 5 + 1))))
+                        }
+                    }
+                }
+            }
+            let announced = try await fixture.committed
+            for id in Int64(1)...5 {
+                let seqs = announced.filter { $0.conversation == group(id) }.map(\.seq)
+                #expect(seqs.sorted() == Array(1...20))
+            }
+        }
+    }
+
+    @Test(arguments: LogEngine.alone)
     func `What was refused or repeated is not announced`(_ engine: LogEngine) async throws {
         try await LogFixture.run(engine) { fixture throws in
             _ = try await fixture.log.append(message("one", id: "k"))

@@ -28,6 +28,8 @@ final class CommitRecorder: Sendable {
 struct OpenLog: Sendable {
     let log: any EventLog
     let database: any Database
+    /// Returns once everything that was answered so far is announced.
+    let settle: @Sendable () async throws -> Void
     let close: @Sendable () -> Void
 }
 
@@ -36,17 +38,20 @@ protocol LogStore: AnyObject, Sendable {
     func open(
         clock: any TimeSource, window: Duration, onCommit: @escaping @Sendable ([Event]) -> Void
     ) async throws -> OpenLog
-    func remove()
+    func remove() async
 }
 
 /// An implementation of the port, as the conformance suite sees it. Another engine is another value of this.
 struct LogEngine: Sendable, CustomTestStringConvertible {
     let testDescription: String
+    /// Whether this log is all that announces: then it does so in order, and each event once.
+    var isAlone = true
     let make: @Sendable () throws -> any LogStore
 
     static let all = durable + [sqliteMemory]
     /// Those whose data can be opened anew.
-    static let durable = [sqliteFile]
+    static let durable = [sqliteFile, postgres]
+    static let alone = all.filter(\.isAlone)
 
     static let sqliteFile = LogEngine(testDescription: "SQLite file") { try SQLiteFileStore() }
     static let sqliteMemory = LogEngine(testDescription: "SQLite memory") { SQLiteMemoryStore() }
@@ -87,7 +92,11 @@ private func openSQLite(
     let database = try SQLiteDatabase(location)
     try await Migrator(Migration.all(log: Migration.sqliteLog)).migrate(database, now: clock.now)
     let log = try await SQLiteEventLog(database, clock: clock, window: window, onCommit: onCommit)
-    return OpenLog(log: log, database: database) { log.close() }
+    return OpenLog(log: log, database: database) {
+        try await database.write { _ throws(Fault) in }
+    } close: {
+        log.close()
+    }
 }
 
 /// A log under test, with its clock and what it announced.
@@ -121,10 +130,16 @@ final class LogFixture: Sendable {
         _ engine: LogEngine, window: Duration = .seconds(24 * 3600), _ body: (LogFixture) async throws -> Void
     ) async throws {
         let store = try engine.make()
-        defer { store.remove() }
-        let fixture = try await LogFixture(store, window: window)
-        defer { fixture.close() }
-        try await body(fixture)
+        let result: Result<Void, any Error>
+        do {
+            let fixture = try await LogFixture(store, window: window)
+            defer { fixture.close() }
+            result = .success(try await body(fixture))
+        } catch {
+            result = .failure(error)
+        }
+        await store.remove()
+        try result.get()
     }
 
     /// As above, on a file that the test may also open by itself.
@@ -133,10 +148,10 @@ final class LogFixture: Sendable {
         try await run(LogEngine(testDescription: "SQLite file") { store }) { try await body($0, store.path) }
     }
 
-    /// What the log announced so far. Answers come before announcements, so this waits for the writer.
+    /// What the log announced so far. Answers come before announcements, so this waits for those.
     var committed: [Event] {
         get async throws {
-            try await database.write { _ throws(Fault) in }
+            try await current.withLock { $0 }.settle()
             return recorder.events
         }
     }

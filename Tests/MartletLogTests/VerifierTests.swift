@@ -6,19 +6,6 @@ import Testing
 
 /// Each breach of the contract, planted behind the log's back.
 @Suite struct VerifierTests {
-    struct Breach: Sendable, CustomTestStringConvertible {
-        let testDescription: String
-        let statements: [String]
-        /// How the problem begins that it must find.
-        let finds: String
-
-        init(_ testDescription: String, finds: String, _ statements: String...) {
-            self.testDescription = testDescription
-            self.statements = statements
-            self.finds = finds
-        }
-    }
-
     private static let breaches = [
         Breach("a gap", finds: "sequence: d:1:2", "DELETE FROM log_events WHERE conversation = 1 AND seq = 2"),
         Breach(
@@ -92,42 +79,9 @@ import Testing
         Breach("a friendship of one side", finds: "friendship: user 1", "DELETE FROM friends WHERE user_id = 2"),
     ]
 
-    /// Fills a log with a bit of everything.
-    private func fill(_ fixture: LogFixture) async throws {
-        let log = fixture.log
-        try await fixture.database.write { connection throws(Fault) in
-            for user in [alice, bob] {
-                try connection.run(
-                    """
-                    INSERT INTO users (id, app, username, username_key, role, created_at)
-                    VALUES (\(user), 1, \(String(user.value)), \(String(user.value)), 'user', 0)
-                    """)
-            }
-            try connection.run("INSERT INTO friends (user_id, friend_id, created_at) VALUES (1, 2, 0), (2, 1, 0)")
-            try connection.run(
-                "INSERT INTO chat_groups (id, app, name, join_mode, owner, created_at) VALUES (1, 1, 'g', 'open', 1, 0)"
-            )
-            try connection.run(
-                "INSERT INTO group_members (group_id, user_id, role, joined_at, from_seq) VALUES (1, 1, 'owner', 0, 1)")
-        }
-        for index in 1...3 { _ = try await log.append(message("\(index)")) }
-        _ = try await log.append(amendment(.edit, of: 3))
-        _ = try await log.append(amendment(.recall, of: 3))
-        _ = try await log.append(message("in the group", in: group(1)))
-        for _ in 1...4 { _ = try await log.append(message("trimmed", in: group(3))) }
-        _ = try await log.trim(group(3), before: 3)
-        _ = try await fixture.database.write { connection throws(Fault) in
-            try connection.run(
-                """
-                INSERT INTO participants (user_id, conversation, read_seq, delivered_seq, created_at)
-                VALUES (1, \(direct), 5, 5, 0), (2, \(direct), 2, 3, 0)
-                """)
-        }
-    }
-
     @Test func `A good database is clean and counted`() async throws {
         try await LogFixture.runOnFile { fixture, _ throws in
-            try await fill(fixture)
+            try await fixture.fill()
             let report = try await Verifier(database: fixture.database).run()
             #expect(report.problems == [])
             #expect(report.isClean)
@@ -146,7 +100,7 @@ import Testing
     @Test(arguments: breaches)
     func `A breach is found`(_ breach: Breach) async throws {
         try await LogFixture.runOnFile { fixture, path throws in
-            try await fill(fixture)
+            try await fixture.fill()
             try plant(breach.statements, path)
             let report = try await Verifier(database: fixture.database).run()
             #expect(!report.isClean)
@@ -157,7 +111,7 @@ import Testing
 
     @Test func `A flood of breaches is cut short`() async throws {
         try await LogFixture.runOnFile { fixture, path throws in
-            try await fill(fixture)
+            try await fixture.fill()
             for id in Int64(10)..<40 { _ = try await fixture.log.append(message("one", in: group(id))) }
             try plant(["UPDATE log_events SET seq = 7 WHERE conversation > 3"], path)
             let report = try await Verifier(database: fixture.database).run()

@@ -6,8 +6,9 @@ package typealias AppendOutcome = Result<Receipt, Fault>
 
 /// Where answers to sends go: an event loop, in the gateway.
 package protocol AppendLane: AnyObject, Sendable {
-    /// Called on the log's thread with requests of this lane that have their outcome, in their order. The events among
-    /// them are announced between this and `wake`, so that a lane can do both at once.
+    /// Called on one of the log's threads with requests of this lane that have their outcome, those of one conversation in
+    /// their order; where the log has several threads, by several at a time. The events among them are announced between
+    /// this and `wake`, so that a lane can do both at once.
     func complete(_ requests: ArraySlice<AppendRequest>)
     /// Called behind the announcement.
     func wake()
@@ -88,12 +89,14 @@ package struct LogPage: Sendable {
 /// The port of the log.
 ///
 /// - An outcome of success means that the event is committed and durable.
-/// - `seq` has no gaps within a conversation, `ordinal` grows over all of them.
+/// - `seq` has no gaps within a conversation, `ordinal` grows with it and is no other event's.
 /// - An event with an empty clientId has no retry record.
 /// - The same sender, clientId and conversation within the retry window give the same receipt (`isRepeat`) for the same
 ///   payload, and `client_id_reused` for another one.
-/// - After each commit the committed events go to the observer, in order; a recall erases its target's content, and
-///   that of the target's edits.
+/// - After each commit the committed events go to the observer: in order where this log is the only one on its database.
+///   Where nodes share it, the order of a conversation is restored by `seq`, and a repeat's event is announced again,
+///   unless it was recalled: the node that stored it may have died before it said so.
+/// - A recall erases its target's content, and that of the target's edits.
 package protocol EventLog: Sendable {
     /// Takes a batch of sends without waiting. Refused ones (`overloaded`, `shutting_down`) are answered through their
     /// lanes as well.
@@ -114,7 +117,8 @@ package protocol EventLog: Sendable {
     func read(_ conversation: ConversationID, _ range: ClosedRange<Int64>, limit: Int, newest: Bool) async throws(Fault)
         -> LogPage
 
-    /// What exists in each conversation; conversations that never had an event are left out.
+    /// What exists in each conversation; conversations that never had an event are left out. Cheap for a thousand of
+    /// them: whoever looks for what he missed asks for all that he follows.
     func bounds(_ conversations: [ConversationID]) async throws(Fault) -> [ConversationID: LogBounds]
 
     /// The newest event of a conversation that is a message, of each conversation that has one.
@@ -128,7 +132,7 @@ package protocol EventLog: Sendable {
     func trim(_ conversation: ConversationID, before seq: Int64) async throws(Fault) -> Int
 
     /// Trims events older than `time` in all conversations, a bounded number per call. Returns 0 once nothing is left
-    /// to do.
+    /// to do. An engine that keeps events by periods of time lets a period go when all of it is older.
     func expire(before time: Instant) async throws(Fault) -> Int
 }
 

@@ -1,0 +1,163 @@
+import Foundation
+import Logging
+import MartletCore
+import MartletSQL
+
+/// One thread that stores sends, on a connection of its own. It takes all that waits, up to a bound, and stores it in one
+/// round trip; meanwhile the next batch gathers.
+///
+/// While the database is away, sends are refused at once, and the thread looks now and then whether it is back.
+final class PostgresAppender: @unchecked Sendable {
+    /// Sends that may wait; what comes past that is refused.
+    private static let capacity = 20_000
+    /// Sends in one transaction, so that the first one does not wait for too many others.
+    private static let batchSize = 512
+
+    private struct Away {
+        let fault: Fault
+        var retryAt: Date
+        var delay: Double
+    }
+
+    private enum Work {
+        case store([AppendRequest])
+        case reconnect
+        case end
+    }
+
+    private let answers: LogAnswers
+    private let logger: Logger
+    private let writer: PostgresAppendWriter
+    /// Guards the variables; the thread sleeps on it.
+    private let condition = NSCondition()
+    private var waiting: [AppendRequest] = []
+    private var isClosing = false
+    private var away: Away?
+    private let ended = DispatchSemaphore(value: 0)
+
+    /// - Parameter writer: belongs to this appender's thread from now on.
+    init(_ writer: PostgresAppendWriter, _ answers: LogAnswers, _ logger: Logger, number: Int) {
+        self.writer = writer
+        self.answers = answers
+        self.logger = logger
+        let thread = Thread { [self] in
+            work()
+            ended.signal()
+        }
+        thread.name = "martlet-log-\(number)"
+        thread.start()
+    }
+
+    var depth: Int { condition.withLock { waiting.count } }
+
+    func submit(_ requests: [AppendRequest]) {
+        let refusal: Fault? = condition.withLock {
+            if isClosing { return Fault(.shuttingDown, "the server is stopping", retryAfter: .seconds(2)) }
+            if let away { return away.fault }
+            guard waiting.count + requests.count <= Self.capacity else {
+                return Fault(.overloaded, "too many messages wait to be stored", retryAfter: .seconds(1))
+            }
+            waiting.append(contentsOf: requests)
+            condition.signal()
+            return nil
+        }
+        if let refusal { answers.refuse(requests, refusal) }
+    }
+
+    /// Stops after the sends that wait now. Blocks.
+    func close() {
+        let isFirst = condition.withLock {
+            defer {
+                isClosing = true
+                condition.signal()
+            }
+            return !isClosing
+        }
+        if isFirst { ended.wait() }
+    }
+
+    // MARK: The thread
+
+    private func work() {
+        while true {
+            switch next() {
+            case .store(let requests): store(requests)
+            case .reconnect: reconnect()
+            case .end:
+                writer.close()
+                return
+            }
+        }
+    }
+
+    private func next() -> Work {
+        condition.withLock {
+            while waiting.isEmpty {
+                if isClosing { return .end }
+                if let away {
+                    guard away.retryAt > Date() else { return .reconnect }
+                    _ = condition.wait(until: away.retryAt)
+                } else {
+                    condition.wait()
+                }
+            }
+            defer { waiting.removeFirst(min(Self.batchSize, waiting.count)) }
+            return .store(Array(waiting.prefix(Self.batchSize)))
+        }
+    }
+
+    private func store(_ requests: [AppendRequest]) {
+        var rest = requests[...]
+        while !rest.isEmpty {
+            let run = Self.run(rest)
+            rest = rest.dropFirst(run.count)
+            let started = ContinuousClock.now
+            do throws(PostgresFailure) {
+                let announcedAgain = try writer.store(run)
+                answers.finish(run, took: .now - started) { announcedAgain.contains($0) }
+            } catch {
+                guard writer.isConnected else {
+                    answers.refuse(run + rest, error.fault)
+                    return leave(error)
+                }
+                logger.error("sends not stored", metadata: ["cause": "\(error)"])
+                answers.refuse(run, error.fault)
+            }
+        }
+        writer.extendPartitions()
+    }
+
+    /// The longest beginning that one transaction stores: plain sends, or amendments.
+    private static func run(_ requests: ArraySlice<AppendRequest>) -> [AppendRequest] {
+        guard let first = requests.first else { return [] }
+        return Array(requests.prefix { $0.draft.kind.isAmendment == first.draft.kind.isAmendment })
+    }
+
+    // MARK: Without a database
+
+    private func leave(_ failure: PostgresFailure) {
+        logger.warning("the log has lost its database", metadata: ["cause": "\(failure)"])
+        let fault = failure.fault
+        let refused = condition.withLock {
+            away = Away(fault: fault, retryAt: Date() + 0.05, delay: 0.05)
+            defer { waiting = [] }
+            return waiting
+        }
+        answers.refuse(refused, fault)
+    }
+
+    private func reconnect() {
+        do throws(PostgresFailure) {
+            try writer.connect()
+            condition.withLock { away = nil }
+            logger.info("the log has its database again")
+        } catch {
+            condition.withLock {
+                let delay = min(2, (away?.delay ?? 0.05) * 2)
+                // By chance a little later, so that not all nodes come at once.
+                away = Away(
+                    fault: error.fault, retryAt: Date() + delay * Double.random(in: 0.75...1.25), delay: delay)
+            }
+        }
+    }
+}

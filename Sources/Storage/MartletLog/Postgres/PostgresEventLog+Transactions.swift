@@ -1,0 +1,81 @@
+import MartletCore
+import MartletSQL
+import Synchronization
+
+extension PostgresEventLog {
+    package func transact<Value: Sendable>(
+        _ body: @escaping @Sendable (any SQLConnection, inout [Draft]) throws(Fault) -> Value
+    ) async throws(Fault) -> Value {
+        try await makePartitions()
+        let touched = TouchedConversations()
+        let (clock, partitions) = (clock, partitions)
+        let (value, events) = try await database.write(lockingOnRetry: { touched.buckets }) {
+            connection throws(Fault) -> (Value, [Event]) in
+            var drafts: [Draft] = []
+            let value = try body(LogTransaction(connection: connection, touched: touched), &drafts)
+            guard !drafts.isEmpty else { return (value, []) }
+            touched.note(drafts.map(\.conversation))
+            return (value, try Self.place(drafts, at: clock.now, partitions, connection))
+        }
+        answers.announce(events)
+        return value
+    }
+
+    /// All drafts of a transaction, or the first one's fault. Returns the events that are new.
+    private static func place(
+        _ drafts: [Draft], at now: Instant, _ partitions: PostgresPartitions, _ connection: any SQLConnection
+    ) throws(Fault) -> [Event] {
+        guard let transaction = connection as? PostgresTransaction else {
+            throw Fault(.internalError, "internal error")
+        }
+        let outcomes: [AppendOutcome]
+        do throws(PostgresFailure) {
+            outcomes = try PostgresPlacing(connection: transaction, partitions: partitions, now: now)
+                .place(drafts, shares: false).outcomes
+        } catch {
+            // The transaction has noted it, and knows whether to try again.
+            throw error.fault
+        }
+        var events: [Event] = []
+        for (draft, outcome) in zip(drafts, outcomes) {
+            let receipt = try outcome.get()
+            if !receipt.isRepeat { events.append(Event(draft, receipt)) }
+        }
+        return events
+    }
+
+    private func makePartitions() async throws(Fault) {
+        let now = clock.now
+        guard !partitions.cover(now) else { return }
+        let partitions = partitions
+        try await database.alter { connection throws(Fault) in try partitions.make(for: now, connection) }
+        partitions.made(for: now)
+    }
+
+    package func lastSeq(_ conversation: ConversationID, in connection: any SQLConnection) throws(Fault) -> Int64 {
+        (connection as? LogTransaction)?.touched.note([conversation])
+        // Whoever asks builds on the answer: it stays true until the transaction's end.
+        return try connection.integer(
+            "SELECT last_seq FROM log_conversations WHERE name = \(conversation) FOR UPDATE") ?? 0
+    }
+}
+
+/// The connection of a transaction of the log, which notes the conversations that it touches.
+private struct LogTransaction: SQLConnection {
+    let connection: any SQLConnection
+    let touched: TouchedConversations
+
+    func rows(_ sql: SQL) throws(Fault) -> [SQLRow] { try connection.rows(sql) }
+
+    func run(_ sql: SQL) throws(Fault) -> Int { try connection.run(sql) }
+}
+
+/// The conversations of one transaction, over all its attempts: those to be locked where plain appends get in its way
+/// again and again.
+private final class TouchedConversations: Sendable {
+    private let conversations = Mutex<Set<ConversationID>>([])
+
+    func note(_ touched: [ConversationID]) { conversations.withLock { $0.formUnion(touched) } }
+
+    var buckets: [Int32] { conversations.withLock { PostgresBuckets.buckets(of: $0) } }
+}

@@ -1,0 +1,94 @@
+import MartletCore
+import MartletLog
+import MartletSQL
+import MartletTestServices
+import Testing
+
+/// A server that goes away under the log.
+@Suite struct PostgresLossTests {
+    private func open(_ store: PostgresStore) async throws -> OpenLog {
+        try await store.open(clock: ManualClock(), window: .seconds(24 * 3600)) { _ in }
+    }
+
+    /// Sends until it is stored: what a client does.
+    private func send(_ draft: Draft, _ log: any EventLog) async -> Receipt {
+        while true {
+            do throws(Fault) {
+                return try await log.append(draft)
+            } catch {
+                if error.reason != .unavailable { Issue.record("\(error)") }
+                try? await Task.sleep(for: .milliseconds(10))
+            }
+        }
+    }
+
+    @Test func `What was acknowledged before the server was killed is there, and nothing is there twice`() async throws
+    {
+        let server = try await PostgresServer()
+        let store = PostgresStore(server)
+        let open = try await open(store)
+        let receipts = try await withThrowingTaskGroup(of: [(String, Receipt)].self) { tasks in
+            for sender in Int64(1)...8 {
+                tasks.addTask {
+                    var receipts: [(String, Receipt)] = []
+                    for index in 0..<150 {
+                        let id = "\(sender)-\(index)"
+                        let draft = message(
+                            "load", in: group(Int64(index % 3 + 1)), from: UserID(unchecked: sender), id: id)
+                        receipts.append((id, await send(draft, open.log)))
+                    }
+                    return receipts
+                }
+            }
+            for _ in 0..<2 {
+                try await waitForLoad(open, events: 100)
+                try await server.kill()
+                try await server.start()
+            }
+            return try await tasks.reduce(into: []) { $0 += $1 }
+        }
+        #expect(receipts.count == 1200)
+        var stored: [String: Int64] = [:]
+        var total = 0
+        for id in Int64(1)...3 {
+            let events = try await open.log.read(group(id), 1...Int64.max, limit: 10_000, newest: false).events
+            #expect(events.map(\.seq) == Array(1...Int64(events.count)))
+            for event in events { stored[event.clientId] = event.ordinal }
+            total += events.count
+        }
+        #expect(total == 1200)
+        #expect(receipts.allSatisfy { stored[$0.0] == $0.1.ordinal })
+        let report = try await Verifier(database: open.database, log: .postgres).run()
+        #expect(report.problems == [])
+        open.close()
+    }
+
+    /// Returns once that many more events are stored.
+    private func waitForLoad(_ open: OpenLog, events: Int64) async throws {
+        func stored() async -> Int64 {
+            (try? await open.log.bounds((1...3).map(group)).values.reduce(0) { $0 + $1.last }) ?? -1
+        }
+        var first = await stored()
+        while first < 0 { first = await stored() }
+        while await stored() < min(1200, first + events) { await Task.yield() }
+    }
+
+    @Test func `Without the server sends are refused at once, and with it they are stored again`() async throws {
+        let server = try await PostgresServer()
+        let store = PostgresStore(server)
+        let open = try await open(store)
+        #expect(try await open.log.append(message("one", id: "k")).seq == 1)
+        try await server.stop()
+        await refused(.unavailable) { try await open.log.append(message("lost")) }
+        let lane = CollectingLane()
+        open.log.submit(lane.requests((0..<100).map { _ in message("lost") }))
+        // Without waiting for anything.
+        #expect(lane.faults.count == 100)
+        #expect(lane.faults.allSatisfy { $0.reason == .unavailable })
+        try await server.start()
+        #expect(await send(message("two"), open.log).seq == 2)
+        let again = await send(message("one", id: "k"), open.log)
+        #expect((again.seq, again.isRepeat) == (1, true))
+        open.close()
+    }
+}
