@@ -113,8 +113,6 @@ final class LogFixture: Sendable {
         current = Mutex(try await store.open(clock: clock, window: window) { [recorder] in recorder.note($0) })
     }
 
-    /// What the log announces goes here.
-    var onCommit: @Sendable ([Event]) -> Void { { [recorder] in recorder.note($0) } }
     var log: any EventLog { current.withLock { $0.log } }
     var database: any Database { current.withLock { $0.database } }
 

@@ -20,9 +20,6 @@ struct VerifierCheck: Sendable {
 /// The tables of an engine's log, as far as they differ.
 package struct LogLayout: Sendable {
     let checks: [VerifierCheck]
-
-    package static let sqlite = LogLayout(checks: sqliteChecks)
-    package static let postgres = LogLayout(checks: postgresChecks)
 }
 
 /// Proves the log's contract on a database: sequences without gaps, ordinals in order, cursors within what exists,

@@ -2,11 +2,13 @@ import MartletCore
 import MartletSQL
 
 extension LogLayout {
+    package static let postgres = LogLayout(checks: postgresChecks)
+
     /// The partition that is being left: its events may lie before their conversation's beginning.
     private static let expiring: SQL = "coalesce((SELECT value FROM log_state WHERE name = 'expiring'), -1)"
     private static let period: SQL = "(SELECT value FROM log_state WHERE name = 'period')"
 
-    static let postgresChecks =
+    private static let postgresChecks =
         sequences + [
             VerifierCheck(
                 name: "partition",

@@ -36,9 +36,7 @@ final class PostgresAppendWriter {
         guard !isConnected else { return }
         close()
         let made = try PostgresConnection(url, statementTimeout: Self.statementTimeout, name: name)
-        for setting in PostgresLogStatements.session {
-            _ = try made.execute(PostgresStatement(text: setting, isKept: false))
-        }
+        _ = try made.pipeline(PostgresLogStatements.session)
         connection = made
     }
 

@@ -8,7 +8,7 @@ enum PostgresLogStatements {
     static let session = [
         "SET plan_cache_mode = force_generic_plan", "SET enable_seqscan = off",
         "SET default_transaction_isolation = 'read committed'",
-    ].map { PostgresStatement(text: $0, isKept: false) }
+    ].map { (text: String) in PostgresStatement(text: text, isKept: false) }
 
     // MARK: Conversations
 
@@ -143,7 +143,7 @@ enum PostgresLogStatements {
             """
             UPDATE log_amendments SET body = NULL WHERE conversation = $1::int8 AND target = $2::int8 AND kind = \(edit)
             """,
-        ].map { PostgresStatement(text: $0, [.integer(key), .integer(target)]) }
+        ].map { (text: String) in PostgresStatement(text: text, [.integer(key), .integer(target)]) }
     }
 
     static func note(_ draft: Draft, _ key: Int64, target: Int64, _ receipt: Receipt) -> PostgresStatement {

@@ -2,10 +2,12 @@ import MartletCore
 import MartletSQL
 
 extension LogLayout {
+    package static let sqlite = LogLayout(checks: sqliteChecks)
+
     /// Up to here the index has every event.
     private static let indexed: SQL = "(SELECT value FROM log_state WHERE name = 'indexed_through')"
 
-    static let sqliteChecks = [
+    private static let sqliteChecks = [
         VerifierCheck(
             name: "sequence",
             query: """
