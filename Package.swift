@@ -190,7 +190,7 @@ let package = Package(
         tests("MartletBusTests", ["MartletCore", "MartletBus"]),
         // Servers that tests start: PostgreSQL, Redis.
         .target(
-            name: "MartletTestServices", dependencies: ["MartletCore", "MartletSQL"] + nio,
+            name: "MartletTestServices", dependencies: ["MartletCore", "MartletSQL", "MartletLog", logging] + nio,
             path: "Tests/MartletTestServices", swiftSettings: settings),
         tests(
             "MartletRedisTests",
@@ -210,15 +210,21 @@ let package = Package(
         tests(
             "MartletAccountsTests",
             [
-                "MartletCore", "MartletSQL", "MartletLog", "MartletBus", "MartletAccounts", logging,
-                .product(name: "Crypto", package: "swift-crypto"),
+                "MartletCore", "MartletSQL", "MartletLog", "MartletBus", "MartletAccounts", "MartletTestServices",
+                logging, .product(name: "Crypto", package: "swift-crypto"),
             ]),
         tests(
             "MartletMessagingTests",
-            ["MartletCore", "MartletWire", "MartletSQL", "MartletLog", "MartletBus", "MartletMessaging"]),
+            [
+                "MartletCore", "MartletWire", "MartletSQL", "MartletLog", "MartletBus", "MartletMessaging",
+                "MartletTestServices",
+            ]),
         tests(
             "MartletSocialTests",
-            ["MartletCore", "MartletWire", "MartletSQL", "MartletLog", "MartletBus", "MartletSocial"]),
+            [
+                "MartletCore", "MartletWire", "MartletSQL", "MartletLog", "MartletBus", "MartletSocial",
+                "MartletTestServices",
+            ]),
         // End to end: a harness for real processes, and what is tried on them.
         .target(
             name: "EndToEndSupport",

@@ -1,11 +1,12 @@
 import Crypto
 import Foundation
 import MartletCore
+import MartletTestServices
 import Testing
 
 @testable import MartletAccounts
 
-@Suite struct AccessTokensTests {
+@Suite(.everyEngine, .namingEngine) struct AccessTokensTests {
     @Test func aTokenSaysWhoAsks() async throws {
         let house = try await House()
         let signedIn = try await house.accounts.register(

@@ -4,6 +4,7 @@ import MartletBus
 import MartletCore
 import MartletLog
 import MartletSQL
+import MartletTestServices
 import Synchronization
 
 /// The time, as the test says it is.
@@ -34,7 +35,7 @@ final class RecordingBroker: Broker {
     }
 }
 
-/// Accounts over a database in memory, with cheap hashes.
+/// Accounts over a database of the engine that is tried, with cheap hashes.
 struct House {
     static let app = AppID(unchecked: 1)
     static let otherApp = AppID(unchecked: 2)
@@ -46,17 +47,17 @@ struct House {
     let broker = RecordingBroker()
     let presence = LocalPresence()
     let revocations = Revocations()
-    let database: SQLiteDatabase
-    let log: SQLiteEventLog
+    let store: Store
+    var database: any Database { store.database }
+    var log: any EventLog { store.log }
     let directory: AccountDirectory
     let tokens: AccessTokens
     let accounts: Accounts
     let administration: AccountAdministration
 
     init(_ change: (inout Accounts.Configuration) -> Void = { _ in }) async throws {
-        database = try SQLiteDatabase(.memory)
-        try await Migrator(Migration.all(log: Migration.sqliteLog)).migrate(database, now: clock.now)
-        log = try await SQLiteEventLog(database, clock: clock) { _ in }
+        store = try await StoreEngine.open(clock: clock)
+        let (database, log) = (store.database, store.log)
         directory = AccountDirectory(database: database, clock: clock)
         tokens = try await AccessTokens(.init(keys: Self.keys), revocations: revocations, clock: clock)
         var configuration = Accounts.Configuration()

@@ -2,11 +2,12 @@ import MartletBus
 import MartletCore
 import MartletLog
 import MartletSQL
+import MartletTestServices
 import Testing
 
 @testable import MartletAccounts
 
-@Suite struct ProfileTests {
+@Suite(.everyEngine, .namingEngine) struct ProfileTests {
     @Test func onesOwnProfileHasMoreThanAnothers() async throws {
         let house = try await House()
         let alice = try await house.caller(try await house.register("alice"))

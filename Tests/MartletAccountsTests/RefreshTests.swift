@@ -1,11 +1,12 @@
 import MartletBus
 import MartletCore
 import MartletSQL
+import MartletTestServices
 import Testing
 
 @testable import MartletAccounts
 
-@Suite struct RefreshTests {
+@Suite(.everyEngine, .namingEngine) struct RefreshTests {
     private func refresh(_ house: House, _ tokens: TokenPair) async throws(Fault) -> TokenPair {
         try await house.accounts.refresh(tokens.refreshToken, address: "192.0.2.1")
     }

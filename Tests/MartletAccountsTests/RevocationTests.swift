@@ -1,11 +1,12 @@
 import MartletBus
 import MartletCore
 import MartletSQL
+import MartletTestServices
 import Testing
 
 @testable import MartletAccounts
 
-@Suite struct RevocationTests {
+@Suite(.everyEngine, .namingEngine) struct RevocationTests {
     @Test func aBanEndsEverySignInAtOnce() async throws {
         let house = try await House()
         let admin = try await house.administrator()

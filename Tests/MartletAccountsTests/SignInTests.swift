@@ -1,11 +1,12 @@
 import MartletBus
 import MartletCore
 import MartletSQL
+import MartletTestServices
 import Testing
 
 @testable import MartletAccounts
 
-@Suite struct SignInTests {
+@Suite(.everyEngine, .namingEngine) struct SignInTests {
     @Test func whoRegistersIsSignedIn() async throws {
         let house = try await House()
         let signedIn = try await house.register("Alice")

@@ -1,12 +1,13 @@
 import MartletBus
 import MartletCore
 import MartletLog
+import MartletTestServices
 import MartletWire
 import Testing
 
 @testable import MartletMessaging
 
-@Suite("Cursors")
+@Suite("Cursors", .everyEngine, .namingEngine)
 struct CursorTests {
     private let village: Village
     private let alice: Caller
@@ -91,7 +92,7 @@ struct CursorTests {
     }
 }
 
-@Suite("List of conversations")
+@Suite("List of conversations", .everyEngine, .namingEngine)
 struct ConversationListTests {
     private let village: Village
     private let alice: Caller
@@ -196,7 +197,7 @@ struct ConversationListTests {
     }
 }
 
-@Suite("Sync")
+@Suite("Sync", .everyEngine, .namingEngine)
 struct SyncTests {
     private let village: Village
     private let alice: Caller
@@ -389,7 +390,7 @@ struct SyncTests {
     }
 }
 
-@Suite("Rooms")
+@Suite("Rooms", .everyEngine, .namingEngine)
 struct RoomTests {
     @Test("The world room is always there, others while somebody is in them")
     func list() async throws {

@@ -1,12 +1,13 @@
 import MartletBus
 import MartletCore
 import MartletSQL
+import MartletTestServices
 import MartletWire
 import Testing
 
 @testable import MartletMessaging
 
-@Suite("Groups")
+@Suite("Groups", .everyEngine, .namingEngine)
 struct GroupTests {
     private let village: Village
     private let owner: Caller
@@ -286,7 +287,7 @@ struct GroupTests {
     }
 }
 
-@Suite("Joining groups")
+@Suite("Joining groups", .everyEngine, .namingEngine)
 struct GroupJoiningTests {
     private let village: Village
     private let owner: Caller

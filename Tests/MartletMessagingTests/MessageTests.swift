@@ -2,12 +2,13 @@ import MartletBus
 import MartletCore
 import MartletLog
 import MartletSQL
+import MartletTestServices
 import MartletWire
 import Testing
 
 @testable import MartletMessaging
 
-@Suite("Sending")
+@Suite("Sending", .everyEngine, .namingEngine)
 struct SendTests {
     @Test("Past a user's share sends are refused until it fills again")
     func rateLimit() async throws {
@@ -119,7 +120,7 @@ struct SendTests {
     }
 }
 
-@Suite("Edits, recalls and reactions")
+@Suite("Edits, recalls and reactions", .everyEngine, .namingEngine)
 struct AmendmentTests {
     private let village: Village
     private let alice: Caller
@@ -234,7 +235,7 @@ struct AmendmentTests {
     }
 }
 
-@Suite("History")
+@Suite("History", .everyEngine, .namingEngine)
 struct HistoryTests {
     @Test("Pages lead from the newest to the oldest, and back")
     func pages() async throws {

@@ -2,6 +2,7 @@ import MartletBus
 import MartletCore
 import MartletLog
 import MartletSQL
+import MartletTestServices
 import MartletWire
 import Synchronization
 
@@ -91,7 +92,7 @@ final class TestRelations: DirectRelations {
     }
 }
 
-/// People who talk: all use cases on a database in memory.
+/// People who talk: all use cases on a database of the engine that is tried.
 struct Village {
     static let app = AppID(unchecked: 1)
     static let otherApp = AppID(unchecked: 2)
@@ -103,8 +104,9 @@ struct Village {
     let relations = TestRelations()
     /// Off: tests of the limit bring their own.
     let limiter = LocalRateLimiter(isOn: false)
-    let database: SQLiteDatabase
-    let log: SQLiteEventLog
+    let store: Store
+    var database: any Database { store.database }
+    var log: any EventLog { store.log }
     let access: ConversationAccess
     let messages: Messages
     let history: History
@@ -116,9 +118,8 @@ struct Village {
     let reader: EventReader
 
     init(_ configuration: MessagingConfiguration = MessagingConfiguration()) async throws {
-        database = try SQLiteDatabase(.memory)
-        try await Migrator(Migration.all(log: Migration.sqliteLog)).migrate(database, now: clock.now)
-        log = try await SQLiteEventLog(database, clock: clock) { _ in }
+        store = try await StoreEngine.open(clock: clock)
+        let (database, log) = (store.database, store.log)
         reader = EventReader(users: directory)
         access = ConversationAccess(
             database: database, users: directory, relations: relations, presence: presence, clock: clock)

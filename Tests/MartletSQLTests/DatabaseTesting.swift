@@ -79,7 +79,9 @@ struct Engine: Sendable, CustomTestStringConvertible {
     }
 
     static let postgres = Engine(testDescription: "PostgreSQL") { body throws in
-        try await withPostgres { database throws in try await body(database) }
+        var settings = PostgresDatabase.Settings()
+        settings.patience = .seconds(60)
+        try await withPostgres(settings) { database throws in try await body(database) }
     }
 }
 

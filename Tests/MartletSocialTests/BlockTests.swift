@@ -1,8 +1,9 @@
 import MartletCore
 import MartletSocial
+import MartletTestServices
 import Testing
 
-@Suite struct BlockTests {
+@Suite(.everyEngine, .namingEngine) struct BlockTests {
     @Test func aBlockForbidsAndLeavesTheFriendship() async throws {
         let town = try await Town()
         let (alice, bob) = (try await town.user("alice"), try await town.user("bob"))

@@ -1,9 +1,10 @@
 import MartletBus
 import MartletCore
 import MartletSocial
+import MartletTestServices
 import Testing
 
-@Suite struct FriendListTests {
+@Suite(.everyEngine, .namingEngine) struct FriendListTests {
     @Test func friendsComeInPagesWithWhoIsOnline() async throws {
         let town = try await Town()
         let alice = try await town.user("alice")

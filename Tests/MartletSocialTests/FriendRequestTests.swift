@@ -1,10 +1,11 @@
 import MartletCore
 import MartletSQL
+import MartletTestServices
 import Testing
 
 @testable import MartletSocial
 
-@Suite struct FriendRequestTests {
+@Suite(.everyEngine, .namingEngine) struct FriendRequestTests {
     @Test func aRequestReachesTheOtherInbox() async throws {
         let town = try await Town()
         let (alice, bob) = (try await town.user("alice"), try await town.user("bob"))

@@ -3,6 +3,7 @@ import MartletCore
 import MartletLog
 import MartletSQL
 import MartletSocial
+import MartletTestServices
 import MartletWire
 import Synchronization
 
@@ -47,15 +48,15 @@ struct Town {
     let broker = RecordingBroker()
     let presence = LocalPresence()
     let directory = TestDirectory()
-    let database: SQLiteDatabase
-    let log: SQLiteEventLog
+    let store: Store
+    var database: any Database { store.database }
+    var log: any EventLog { store.log }
     let friends: Friends
 
     init() async throws {
         let clock = TestClock()
-        database = try SQLiteDatabase(.memory)
-        try await Migrator(Migration.all(log: Migration.sqliteLog)).migrate(database, now: clock.now)
-        log = try await SQLiteEventLog(database, clock: clock) { _ in }
+        store = try await StoreEngine.open(clock: clock)
+        let (database, log) = (store.database, store.log)
         friends = Friends(
             database: database, log: log, broker: broker, presence: presence, directory: directory, clock: clock)
     }

@@ -95,8 +95,7 @@ package final class PostgresServer: Sendable {
 
     /// Removes a database, and who uses it.
     package func remove(_ database: PostgresURL) async {
-        let name = database.description.split(separator: "/").last ?? ""
-        _ = try? await execute("DROP DATABASE IF EXISTS \(name) WITH (FORCE)")
+        _ = try? await execute("DROP DATABASE IF EXISTS \(database.database) WITH (FORCE)")
     }
 
     /// Runs one statement on a connection of its own, and returns its rows.
