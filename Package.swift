@@ -82,6 +82,7 @@ let package = Package(
             [
                 "MartletCore", "MartletBus", logging, .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "Crypto", package: "swift-crypto"),
             ] + nio),
 
         // Features: they never import one another.

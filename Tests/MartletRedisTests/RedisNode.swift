@@ -80,6 +80,11 @@ struct RedisNode {
         return await eventually { servers.areUp }
     }
 
+    /// This node's presence, in a cluster of its own. Before `start`.
+    func presence() -> RedisPresence {
+        RedisPresence(servers, directory: KnownNodes([incarnation]), incarnation: incarnation)
+    }
+
     func metric(_ name: String) -> Int {
         let line = registry.render().split(separator: "\n").first { $0.hasPrefix(name + " ") }
         return line.flatMap { Int($0.split(separator: " ")[1]) } ?? -1

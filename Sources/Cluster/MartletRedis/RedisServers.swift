@@ -235,7 +235,7 @@ extension RedisServers {
         if purpose == .commands, failure == nil { for call in state.withLock({ $0.onUp }) { call(index) } }
     }
 
-    private static var wallClock: Instant {
+    static var wallClock: Instant {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
         return Instant(milliseconds: Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000)

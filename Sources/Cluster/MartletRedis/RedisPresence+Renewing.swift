@@ -1,0 +1,109 @@
+import MartletBus
+import MartletCore
+import NIOCore
+import Synchronization
+
+extension RedisPresence {
+    static var wallClock: Instant { RedisServers.wallClock }
+
+    /// Writes all of this node's sessions again, to the servers that `isMeant` names: they may have come back empty.
+    func rewrite(_ isMeant: @escaping @Sendable (Int) -> Bool) {
+        let (users, rooms) = state.withLock { (Array($0.mirror.sessions.keys), Array($0.mirror.rooms.keys)) }
+        let stale = state.withLock { state in
+            defer {
+                state.staleSessions = [:]
+                state.staleRooms = []
+            }
+            return (state.staleSessions, Array(state.staleRooms))
+        }
+        // Ends by itself; nobody waits for it.
+        Task { await write(users: users, rooms: Set(rooms + stale.1), over: stale.0, isMeant) }
+    }
+
+    /// A part of all in turn, and what may stand wrong.
+    func sweep() {
+        let (users, rooms, over) = state.withLock { state in
+            state.turn = (state.turn + 1) % Self.turns
+            let turn = state.turn
+            defer {
+                state.staleSessions = [:]
+                state.staleRooms = []
+            }
+            let users = state.mirror.sessions.keys.filter { $0.value % Self.turns == turn }
+            let rooms = turn == 0 ? Set(state.mirror.rooms.keys).union(state.staleRooms) : state.staleRooms
+            return (users, rooms, state.staleSessions)
+        }
+        guard !users.isEmpty || !rooms.isEmpty || !over.isEmpty else { return }
+        Task { await write(users: users, rooms: rooms, over: over) { _ in true } }
+    }
+
+    private func write(
+        users: [UserID], rooms: Set<ConversationID>, over: [SessionID: UserID], _ isMeant: @Sendable (Int) -> Bool
+    ) async {
+        for (session, user) in over { remove(session, user) }
+        for start in stride(from: 0, to: users.count, by: 500) {
+            for user in users[start..<min(start + 500, users.count)] {
+                let server = servers.owner(of: key(user))
+                if isMeant(server) { write(user, server) }
+            }
+            await pause()
+        }
+        for room in rooms {
+            let server = servers.owner(of: key(room))
+            guard isMeant(server) else { continue }
+            write(room, server)
+            await pause()
+        }
+        index(rooms.filter { room in state.withLock { $0.mirror.rooms[room] != nil } })
+    }
+
+    /// Until the servers have taken what was written: renewing must not crowd out what people wait for.
+    private func pause() async {
+        for (server, isPresent) in servers.present.enumerated() where isPresent {
+            _ = try? await servers.ask(server, RedisCommand("PING"))
+        }
+    }
+
+    private func remove(_ session: SessionID, _ user: UserID) {
+        let command = RedisCommand("HDEL", servers.prefix + key(user), field(session))
+        let isTaken = servers.servers[servers.owner(of: key(user))][.commands].post(command.bytes, commands: 1)
+        if !isTaken { state.withLock { $0.staleSessions[session] = user } }
+    }
+
+    /// Sent while nothing can change here: what ends a moment later is removed behind it.
+    private func write(_ user: UserID, _ server: Int) {
+        let now = Self.wallClock.milliseconds
+        let key = servers.prefix + key(user)
+        state.withLock { state in
+            guard let entries = state.mirror.sessions[user]?.entries else { return }
+            var bytes = ByteBuffer()
+            for entry in entries {
+                let value = "\(entry.device.rawValue)/\(now)"
+                bytes.writeImmutableBuffer(RedisCommand("HSETNX", key, field(entry.session), value).bytes)
+            }
+            bytes.writeImmutableBuffer(RedisCommand("PEXPIRE", key, milliseconds).bytes)
+            _ = servers.servers[server][.commands].post(bytes, commands: entries.count + 1)
+        }
+    }
+
+    /// The room on this node as it is now, whatever stood there.
+    private func write(_ room: ConversationID, _ server: Int) {
+        let key = keys(room, [incarnation])[0]
+        state.withLock { state in
+            var bytes = RedisCommand("DEL", key).bytes
+            var commands = 1
+            let users = state.mirror.rooms[room].map { Array($0.keys) } ?? []
+            for start in stride(from: 0, to: users.count, by: 1000) {
+                let part = users[start..<min(start + 1000, users.count)]
+                let members = part.flatMap { [String($0.value), String($0.value)] }
+                bytes.writeImmutableBuffer(RedisCommand(["ZADD", key] + members).bytes)
+                commands += 1
+            }
+            if !users.isEmpty {
+                bytes.writeImmutableBuffer(RedisCommand("PEXPIRE", key, milliseconds).bytes)
+                commands += 1
+            }
+            if !servers.servers[server][.commands].post(bytes, commands: commands) { state.staleRooms.insert(room) }
+        }
+    }
+}
