@@ -128,7 +128,8 @@ let package = Package(
         ring(
             "App", "MartletServer",
             [
-                "MartletCore", "MartletWire", "MartletSQL", "MartletLog", "MartletBus", "MartletAccounts",
+                "MartletCore", "MartletWire", "MartletSQL", "MartletLog", "MartletBus", "MartletRedis",
+                "MartletAccounts",
                 "MartletSocial",
                 "MartletMessaging", "MartletGateway", "MartletAPI", "MartletWeb", logging, lifecycle,
                 .product(name: "Configuration", package: "swift-configuration"),

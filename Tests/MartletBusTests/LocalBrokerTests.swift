@@ -17,7 +17,7 @@ import Testing
             signals.withLock { $0.append((seq, done != nil)) }
             done?()
         }
-
+    }
 
     private let room = ConversationID.room(AppID(unchecked: 1), nil)
 

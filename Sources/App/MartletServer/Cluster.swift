@@ -1,6 +1,7 @@
 import Logging
 import MartletBus
 import MartletCore
+import MartletRedis
 import NIOCore
 
 /// The adapters of the ports between nodes: in this process, or over Redis.
@@ -18,11 +19,34 @@ struct Cluster: Sendable {
     /// Lets go of connections; what is under way is given up.
     let close: @Sendable () async -> Void
 
+    /// The adapters that a configuration asks for. Throws `unavailable`, with one clear line, where the bus can't be used.
     static func open(
         _ configuration: ServerConfiguration, incarnation: String, group: any EventLoopGroup, metrics: MetricRegistry,
         logger: Logger
     ) async throws(Fault) -> Cluster {
-        .local(isRateLimited: configuration.isRateLimited)
+        guard !configuration.cluster.bus.isEmpty else { return .local(isRateLimited: configuration.isRateLimited) }
+        var urls: [RedisURL] = []
+        for text in configuration.cluster.bus { urls.append(try RedisURL(text)) }
+        let servers = try RedisServers(
+            urls: urls, prefix: configuration.cluster.busPrefix, group: group, logger: logger, metrics: metrics)
+        let broker = RedisBroker(servers, incarnation: incarnation)
+        let directory = RedisNodeDirectory(servers, incarnation: incarnation)
+        let presence = RedisPresence(servers, directory: directory, incarnation: incarnation)
+        let leases = RedisLeases(servers, incarnation: incarnation)
+        let limiter = RedisRateLimiter(servers, isOn: configuration.isRateLimited)
+        try await servers.check()
+        servers.start()
+        return Cluster(
+            broker: broker, presence: presence, presenceWriter: presence, directory: directory, leases: leases,
+            limiter: limiter, attach: { broker.attach($0) }, check: { Self.check(servers.status) },
+            close: { await servers.shutdown() })
+    }
+
+    private static func check(_ status: [RedisServerState]) -> (isPassed: Bool, detail: String) {
+        let away = status.filter { $0.awaySince != nil }.count
+        guard away > 0 else { return (true, "") }
+        // Others take over the topics of those that are away.
+        return (away < status.count, "\(away) of \(status.count) servers away")
     }
 
     /// A cluster of one.

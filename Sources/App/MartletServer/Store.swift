@@ -9,9 +9,11 @@ package struct Store: Sendable {
     /// Transactions that wait.
     let queueDepth: @Sendable () -> Int
     private let engine: Engine
+    private let logger: Logger
 
     private enum Engine: Sendable {
         case sqlite(SQLiteDatabase)
+        case postgres(PostgresDatabase)
     }
 
     /// Throws a fault with one clear line where it can't be opened.
@@ -22,8 +24,17 @@ package struct Store: Sendable {
             engine = .sqlite(opened)
             database = opened
             queueDepth = { opened.queueDepth }
-        case .postgres: throw Fault(.unavailable, "unreachable")
+        case .postgres(let url):
+            var settings = PostgresDatabase.Settings()
+            settings.connections = configuration.cluster.databaseConnections
+            settings.statementTimeout = configuration.cluster.databaseTimeout
+            settings.name = "martlet " + configuration.node
+            let opened = try PostgresDatabase(try PostgresURL(url), settings, logger: logger)
+            engine = .postgres(opened)
+            database = opened
+            queueDepth = { opened.queueDepth }
         }
+        self.logger = logger
     }
 
     /// Brings it to this program's schema. Returns the names of the steps that were missing.
@@ -31,6 +42,8 @@ package struct Store: Sendable {
         switch engine {
         case .sqlite(let database):
             try await Migrator(Migration.all(log: Migration.sqliteLog)).migrate(database, now: now)
+        case .postgres(let database):
+            try await Migrator(Migration.all(log: Migration.postgresLog)).migrate(database, now: now)
         }
     }
 
@@ -42,13 +55,18 @@ package struct Store: Sendable {
         case .sqlite(let database):
             let log = try await SQLiteEventLog(database, clock: clock, metrics: metrics, onCommit: onCommit)
             return OpenedLog(log: log, queueDepth: { log.queueDepth }, close: { log.close() })
+        case .postgres(let database):
+            let log = try await PostgresEventLog(
+                database, clock: clock, metrics: metrics, logger: logger, onCommit: onCommit)
+            return OpenedLog(log: log, queueDepth: { log.queueDepth }, close: { log.close() })
         }
     }
 
     /// Proves the log's contract on it.
     package func verify() async throws(Fault) -> VerificationReport {
         switch engine {
-        case .sqlite(let database): try await Verifier(database: database).run()
+        case .sqlite(let database): try await Verifier(database: database, log: .sqlite).run()
+        case .postgres(let database): try await Verifier(database: database, log: .postgres).run()
         }
     }
 
@@ -56,6 +74,7 @@ package struct Store: Sendable {
     package func close() {
         switch engine {
         case .sqlite(let database): database.close()
+        case .postgres(let database): database.close()
         }
     }
 }
