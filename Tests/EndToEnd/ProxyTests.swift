@@ -165,7 +165,7 @@ struct ForwardedForTests {
 
 /// A node that leaves behind a balancer.
 @Suite struct DrainTests {
-    private static let environment = ["MARTLET_GATEWAY_DRAIN_NOTICE": "3", "MARTLET_GATEWAY_DRAIN": "50"]
+    private static let environment = ["MARTLET_GATEWAY_DRAIN_NOTICE": "5", "MARTLET_GATEWAY_DRAIN": "50"]
 
     @Test func `It says that it leaves, goes on serving for a while, and is gone once its sessions are`() async throws {
         let server = try await ServerProcess.start(environment: Self.environment)

@@ -10,6 +10,7 @@ import Testing
         #expect(!departure.hasBegun)
         departure.begin()
         #expect(departure.hasBegun)
+        #expect(!departure.isUnderWay)
         #expect(departure.timeLeft(now: now) == nil)
     }
 
@@ -17,6 +18,7 @@ import Testing
         let departure = Departure()
         departure.tellSessions(goneBy: now + .seconds(10))
         #expect(departure.hasBegun)
+        #expect(departure.isUnderWay)
         #expect(departure.timeLeft(now: now) == .seconds(10))
         #expect(departure.timeLeft(now: now + .seconds(7)) == .seconds(3))
         #expect(departure.timeLeft(now: now + .seconds(12)) == .zero)

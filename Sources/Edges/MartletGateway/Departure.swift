@@ -15,6 +15,9 @@ package final class Departure: Sendable {
     /// True from the first moment of a stop, while the port is still open.
     package var hasBegun: Bool { state.withLock { $0.hasBegun } }
 
+    /// True once sessions are told to go.
+    var isUnderWay: Bool { state.withLock { $0.end != nil } }
+
     func begin() { state.withLock { $0.hasBegun = true } }
 
     /// From here on sessions are told to be gone by `end`.

@@ -120,7 +120,7 @@ extension Gateway {
     }
 
     private func later(_ pause: TimeAmount, _ work: @escaping @Sendable (Gateway) -> Void) {
-        guard !services.departure.hasBegun else { return }
+        guard !isStopping else { return }
         loops[0].eventLoop.scheduleTask(in: pause) { work(self) }
     }
 

@@ -59,6 +59,9 @@ package final class Gateway: BrokerReceiver, Sendable {
         SessionID(sessionPrefix | sessionCount.wrappingAdd(1, ordering: .relaxed).newValue)
     }
 
+    /// Sessions are told to go: what can wait is left to the node that they go to.
+    var isStopping: Bool { services.departure.isUnderWay }
+
     /// Live sessions.
     package var sessions: Int { metrics.sessions.value }
     /// The node takes nobody new.

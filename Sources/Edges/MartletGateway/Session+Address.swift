@@ -41,4 +41,10 @@ extension Session {
         if !isAddressCounted { gateway.metrics.rejected(.overloaded) }
         return isAddressCounted
     }
+
+    /// Ends a connection that is no session yet, without a word.
+    func cut() {
+        phase = .over
+        context?.close(promise: nil)
+    }
 }

@@ -117,12 +117,6 @@ final class Session: ChannelDuplexHandler, RemovableChannelHandler {
         schedule(opened + signInTicks)
     }
 
-    /// Ends a connection that is no session yet, without a word.
-    func cut() {
-        phase = .over
-        context?.close(promise: nil)
-    }
-
     /// The connection does not count any more.
     private func release() {
         guard isCounted else { return }
