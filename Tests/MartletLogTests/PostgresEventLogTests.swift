@@ -193,4 +193,37 @@ import Testing
             try await verify(fixture.database)
         }
     }
+
+    @Test func `Two nodes that expire at once take turns`() async throws {
+        let store = PostgresStore()
+        let clock = ManualClock()
+        let logs = [try await open(store, clock), try await open(store, clock)]
+        let lane = CollectingLane()
+        for _ in 0..<4 {
+            logs[0].log.submit(lane.requests((1...1500).map { message("old", in: group(Int64($0))) }))
+            clock.advance(PostgresStore.period)
+        }
+        await lane.wait(6000)
+        clock.advance(PostgresStore.period)
+        let expired = await withTaskGroup(of: Fault?.self) { tasks in
+            for log in logs {
+                tasks.addTask {
+                    do throws(Fault) {
+                        while try await log.log.expire(before: clock.now) > 0 {}
+                        return nil
+                    } catch {
+                        return error
+                    }
+                }
+            }
+            return await tasks.reduce(into: []) { $0.append($1) }
+        }
+        #expect(expired.allSatisfy { $0 == nil })
+        let bounds = try await logs[0].log.bounds((1...1500).map(group))
+        #expect(bounds.count == 1500)
+        #expect(bounds.values.allSatisfy { $0.first == 4 && $0.last == 4 })
+        try await verify(logs[0].database)
+        for log in logs { log.close() }
+        await store.remove()
+    }
 }

@@ -91,4 +91,22 @@ import Testing
         #expect((again.seq, again.isRepeat) == (1, true))
         open.close()
     }
+
+    @Test func `A server that answers no more costs a deadline, and what it did meanwhile is not done twice`()
+        async throws
+    {
+        let server = try await PostgresServer()
+        let store = PostgresStore(server)
+        let open = try await open(store)
+        #expect(try await open.log.append(message("one")).seq == 1)
+        try server.freeze()
+        await refused(.unavailable) { try await open.log.append(message("two", id: "k")) }
+        let lane = CollectingLane()
+        open.log.submit(lane.requests([message("lost")]))
+        #expect(lane.faults.map(\.reason) == [.unavailable])
+        try server.thaw()
+        #expect(await send(message("two", id: "k"), open.log).seq == 2)
+        #expect(await send(message("three"), open.log).seq == 3)
+        open.close()
+    }
 }
