@@ -154,12 +154,14 @@ import Testing
         nodes.0.broker.publish(topics.map { event($0, 1) })
         #expect(await eventually { nodes.1.seen.seqs.count == 60 })
 
+        let rendezvous = Rendezvous(try servers.map { try RedisURL($0.url).identity })
+        let moving = Set(topics.filter { rendezvous.owner(of: $0.text, present: [true, true, true]) == 0 })
         let before = nodes.1.seen.missed.count
         await servers[0].kill()
         #expect(await eventually { nodes.0.servers.status[0].awaySince != nil })
-        #expect(await eventually { nodes.1.seen.missed.count > before })
+        #expect(await eventually { Set(nodes.1.seen.missed.dropFirst(before)).count == moving.count })
         let moved = Set(nodes.1.seen.missed.dropFirst(before))
-        #expect(moved.count > 8 && moved.count < 40)
+        #expect(moved == moving && !moving.isEmpty)
         #expect(await eventually { nodes.0.seen.signals.isEmpty && nodes.0.servers.present == [false, true, true] })
         nodes.0.broker.publish(topics.map { event($0, 2) })
         #expect(await eventually { nodes.1.seen.conversations(at: 2).count == 60 })

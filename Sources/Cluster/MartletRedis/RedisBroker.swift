@@ -107,7 +107,7 @@ package final class RedisBroker: Broker {
     @discardableResult
     func post(_ commands: BusCommands) -> Bool {
         var isTaken = true
-        for (index, batch) in commands.batches.enumerated() where batch.frames > 0 {
+        for (index, batch) in commands.batches {
             guard servers.servers[index][.publish].post(batch.bytes, commands: batch.frames) else {
                 isTaken = false
                 lost(index, batch.frames)
@@ -120,8 +120,11 @@ package final class RedisBroker: Broker {
     }
 }
 
-/// Commands that publish frames, by server.
+/// Commands that publish frames, by server, in batches that a server's queue takes or refuses as a whole.
 struct BusCommands {
+    private static let batchFrames = 2048
+    private static let batchBytes = 2 << 20
+
     struct Batch {
         var bytes = ByteBuffer()
         var frames = 0
@@ -130,12 +133,18 @@ struct BusCommands {
 
     private let prefix: String
     private let owner: (String) -> Int
-    private(set) var batches: [Batch]
+    private var full: [(server: Int, batch: Batch)] = []
+    private var open: [Batch]
 
     init(prefix: String, servers: Int, owner: @escaping (String) -> Int) {
         self.prefix = prefix
         self.owner = owner
-        batches = Array(repeating: Batch(), count: servers)
+        open = Array(repeating: Batch(), count: servers)
+    }
+
+    /// In the order in which they are to be sent.
+    var batches: [(server: Int, batch: Batch)] {
+        full + open.enumerated().filter { $1.frames > 0 }.map { (server: $0, batch: $1) }
     }
 
     /// One frame for each topic, more only where it would get too large. Each event is encoded once.
@@ -203,13 +212,16 @@ struct BusCommands {
     private mutating func write(_ command: String, _ channel: String, _ size: Int, _ frame: (inout ByteBuffer) -> Void)
     {
         let server = owner(channel)
-        batches[server].bytes.writeCommandHead(arguments: 3)
-        batches[server].bytes.writeArgument(command)
-        batches[server].bytes.writeArgument(prefix + channel)
-        batches[server].bytes.writeArgumentHead(bytes: size)
-        frame(&batches[server].bytes)
-        batches[server].bytes.writeArgumentEnd()
-        batches[server].frames += 1
-        batches[server].payload += size
+        open[server].bytes.writeCommandHead(arguments: 3)
+        open[server].bytes.writeArgument(command)
+        open[server].bytes.writeArgument(prefix + channel)
+        open[server].bytes.writeArgumentHead(bytes: size)
+        frame(&open[server].bytes)
+        open[server].bytes.writeArgumentEnd()
+        open[server].frames += 1
+        open[server].payload += size
+        guard open[server].frames >= Self.batchFrames || open[server].payload >= Self.batchBytes else { return }
+        full.append((server, open[server]))
+        open[server] = Batch()
     }
 }
