@@ -6,7 +6,7 @@ import Testing
 
 @testable import MartletAccounts
 
-@Suite(.everyEngine, .namingEngine) struct AccessTokensTests {
+@Suite(.everyEngine) struct AccessTokensTests {
     @Test func aTokenSaysWhoAsks() async throws {
         let house = try await House()
         let signedIn = try await house.accounts.register(

@@ -7,7 +7,7 @@ import Testing
 
 @testable import MartletAccounts
 
-@Suite(.everyEngine, .namingEngine) struct ProfileTests {
+@Suite(.everyEngine) struct ProfileTests {
     @Test func onesOwnProfileHasMoreThanAnothers() async throws {
         let house = try await House()
         let alice = try await house.caller(try await house.register("alice"))

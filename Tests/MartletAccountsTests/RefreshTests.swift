@@ -6,7 +6,7 @@ import Testing
 
 @testable import MartletAccounts
 
-@Suite(.everyEngine, .namingEngine) struct RefreshTests {
+@Suite(.everyEngine) struct RefreshTests {
     private func refresh(_ house: House, _ tokens: TokenPair) async throws(Fault) -> TokenPair {
         try await house.accounts.refresh(tokens.refreshToken, address: "192.0.2.1")
     }

@@ -6,7 +6,7 @@ import Testing
 
 @testable import MartletAccounts
 
-@Suite(.everyEngine, .namingEngine) struct RevocationTests {
+@Suite(.everyEngine) struct RevocationTests {
     @Test func aBanEndsEverySignInAtOnce() async throws {
         let house = try await House()
         let admin = try await house.administrator()

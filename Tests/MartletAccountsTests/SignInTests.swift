@@ -6,7 +6,7 @@ import Testing
 
 @testable import MartletAccounts
 
-@Suite(.everyEngine, .namingEngine) struct SignInTests {
+@Suite(.everyEngine) struct SignInTests {
     @Test func whoRegistersIsSignedIn() async throws {
         let house = try await House()
         let signedIn = try await house.register("Alice")

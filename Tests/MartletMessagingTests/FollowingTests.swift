@@ -7,7 +7,7 @@ import Testing
 
 @testable import MartletMessaging
 
-@Suite("Cursors", .everyEngine, .namingEngine)
+@Suite("Cursors", .everyEngine)
 struct CursorTests {
     private let village: Village
     private let alice: Caller
@@ -92,7 +92,7 @@ struct CursorTests {
     }
 }
 
-@Suite("List of conversations", .everyEngine, .namingEngine)
+@Suite("List of conversations", .everyEngine)
 struct ConversationListTests {
     private let village: Village
     private let alice: Caller
@@ -197,7 +197,7 @@ struct ConversationListTests {
     }
 }
 
-@Suite("Sync", .everyEngine, .namingEngine)
+@Suite("Sync", .everyEngine)
 struct SyncTests {
     private let village: Village
     private let alice: Caller
@@ -390,7 +390,7 @@ struct SyncTests {
     }
 }
 
-@Suite("Rooms", .everyEngine, .namingEngine)
+@Suite("Rooms", .everyEngine)
 struct RoomTests {
     @Test("The world room is always there, others while somebody is in them")
     func list() async throws {

@@ -7,7 +7,7 @@ import Testing
 
 @testable import MartletMessaging
 
-@Suite("Groups", .everyEngine, .namingEngine)
+@Suite("Groups", .everyEngine)
 struct GroupTests {
     private let village: Village
     private let owner: Caller
@@ -287,7 +287,7 @@ struct GroupTests {
     }
 }
 
-@Suite("Joining groups", .everyEngine, .namingEngine)
+@Suite("Joining groups", .everyEngine)
 struct GroupJoiningTests {
     private let village: Village
     private let owner: Caller

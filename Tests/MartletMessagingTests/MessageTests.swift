@@ -8,7 +8,7 @@ import Testing
 
 @testable import MartletMessaging
 
-@Suite("Sending", .everyEngine, .namingEngine)
+@Suite("Sending", .everyEngine)
 struct SendTests {
     @Test("Past a user's share sends are refused until it fills again")
     func rateLimit() async throws {
@@ -120,7 +120,7 @@ struct SendTests {
     }
 }
 
-@Suite("Edits, recalls and reactions", .everyEngine, .namingEngine)
+@Suite("Edits, recalls and reactions", .everyEngine)
 struct AmendmentTests {
     private let village: Village
     private let alice: Caller
@@ -235,7 +235,7 @@ struct AmendmentTests {
     }
 }
 
-@Suite("History", .everyEngine, .namingEngine)
+@Suite("History", .everyEngine)
 struct HistoryTests {
     @Test("Pages lead from the newest to the oldest, and back")
     func pages() async throws {

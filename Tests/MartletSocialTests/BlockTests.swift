@@ -3,7 +3,7 @@ import MartletSocial
 import MartletTestServices
 import Testing
 
-@Suite(.everyEngine, .namingEngine) struct BlockTests {
+@Suite(.everyEngine) struct BlockTests {
     @Test func aBlockForbidsAndLeavesTheFriendship() async throws {
         let town = try await Town()
         let (alice, bob) = (try await town.user("alice"), try await town.user("bob"))

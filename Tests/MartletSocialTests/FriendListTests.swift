@@ -4,7 +4,7 @@ import MartletSocial
 import MartletTestServices
 import Testing
 
-@Suite(.everyEngine, .namingEngine) struct FriendListTests {
+@Suite(.everyEngine) struct FriendListTests {
     @Test func friendsComeInPagesWithWhoIsOnline() async throws {
         let town = try await Town()
         let alice = try await town.user("alice")

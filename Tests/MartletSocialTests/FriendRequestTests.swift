@@ -5,7 +5,7 @@ import Testing
 
 @testable import MartletSocial
 
-@Suite(.everyEngine, .namingEngine) struct FriendRequestTests {
+@Suite(.everyEngine) struct FriendRequestTests {
     @Test func aRequestReachesTheOtherInbox() async throws {
         let town = try await Town()
         let (alice, bob) = (try await town.user("alice"), try await town.user("bob"))

@@ -92,22 +92,21 @@ package struct EveryEngineTrait: SuiteTrait, TestTrait, TestScoping {
         for test: Test, testCase: Test.Case?, performing function: @concurrent @Sendable () async throws -> Void
     ) async throws {
         for engine in StoreEngine.allCases {
-            try await StoreEngine.$current.withValue(engine) { try await function() }
+            let naming = IssueHandlingTrait.compactMapIssues { issue in
+                var issue = issue
+                issue.comments.append("on \(engine.rawValue)")
+                return issue
+            }
+            try await StoreEngine.$current.withValue(engine) {
+                try await naming.provideScope(for: test, testCase: testCase) {
+                    // Recorded here, where the engine is known, and so that the other one has its turn.
+                    do { try await function() } catch { Issue.record(error, sourceLocation: test.sourceLocation) }
+                }
+            }
         }
     }
 }
 
 extension Trait where Self == EveryEngineTrait {
     package static var everyEngine: Self { EveryEngineTrait() }
-}
-
-extension Trait where Self == IssueHandlingTrait {
-    /// Adds to each issue on which engine it arose.
-    package static var namingEngine: Self {
-        .compactMapIssues { issue in
-            var issue = issue
-            issue.comments.append("on \(StoreEngine.current.rawValue)")
-            return issue
-        }
-    }
 }
