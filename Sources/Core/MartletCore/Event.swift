@@ -91,7 +91,7 @@ package struct Draft: Sendable {
 /// Where the log put an event. The same draft gets the same receipt again within the retry window.
 package struct Receipt: Sendable, Equatable {
     package let seq: Int64
-    /// The number in the whole log, growing: the protocol's `messageId`.
+    /// A number that no other event has, growing within a conversation: the protocol's `messageId`.
     package let ordinal: Int64
     package let time: Instant
     /// True where this was a retry: nothing was stored, nothing is delivered again.
