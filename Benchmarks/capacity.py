@@ -42,7 +42,11 @@ CONSTANTS = {
     "push_cpu": (7.4, "µs of Redis for each node that gets it", "redis-bus.py: three subscribers less none, by three"),
     "compare": (30, "seconds between two comparisons of followed topics with the log", "bus-compare as shipped"),
     # What the database costs.
-    "appends": (20_000, "messages a second that one primary stores", "assumed"),
+    "appends": (
+        28_600,
+        "messages a second that one primary stores",
+        "decisions/010: batches of 256 on one connection, fsync, no standby",
+    ),
     "event_bytes": (286, "bytes of a stored message of 100 bytes, with its index", "postgres-bytes.py"),
     "retry_bytes": (209, "bytes of its retry record, kept for a day or two", "postgres-bytes.py"),
     "wal_bytes": (843, "bytes of WAL for a message", "postgres-bytes.py"),
