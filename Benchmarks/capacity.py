@@ -47,11 +47,13 @@ CONSTANTS = {
         "messages a second that one primary stores",
         "decisions/010: batches of 256 on one connection, fsync, no standby",
     ),
+    "database_cpu": (137, "µs of the primary's CPU for a message", "scaling.md: pairs over two nodes, closed loop"),
     "event_bytes": (286, "bytes of a stored message of 100 bytes, with its index", "postgres-bytes.py"),
     "retry_bytes": (209, "bytes of its retry record, kept for a day or two", "postgres-bytes.py"),
     "wal_bytes": (843, "bytes of WAL for a message", "postgres-bytes.py"),
     # How full things may get.
     "node_cores": (8, "cores of a node", "assumed"),
+    "database_cores": (16, "cores of a primary", "assumed"),
     "node_sessions": (250_000, "sessions of a node: what comes back at once when it dies", "assumed"),
     "proxy_connections": (200_000, "connections of a proxy", "assumed"),
     "load": (0.5, "of what was measured is used at the busiest time", "assumed"),
@@ -94,7 +96,9 @@ def model(users, constants):
     kept = out["messages_day"] * (c["retention_days"] * c["event_bytes"] + 2 * c["retry_bytes"])
     out["stored"] = kept
     out["wal_day"] = out["messages_day"] * c["wal_bytes"]
-    by_rate, by_size = messages / (c["appends"] * c["load"]), kept / c["database_bytes"]
+    out["database_cpu"] = messages * c["database_cpu"] / 1e6
+    by_cpu = out["database_cpu"] / (c["database_cores"] * c["load"])
+    by_rate, by_size = max(messages / (c["appends"] * c["load"]), by_cpu), kept / c["database_bytes"]
     out["databases"] = max(math.ceil(max(by_rate, by_size)), 1)
     out["databases_by"] = "bytes" if by_size > by_rate else "messages a second"
     return out
@@ -120,6 +124,7 @@ ROWS = [
     ("topics of users compared with the log a second", lambda o: number(o["compared"])),
     ("stored", lambda o: size(o["stored"])),
     ("WAL a day", lambda o: size(o["wal_day"])),
+    ("cores that primaries are busy with", lambda o: number(o["database_cpu"])),
     ("**PostgreSQL primaries**", lambda o: f"**{o['databases']:,}** (by {o['databases_by']})"),
 ]
 

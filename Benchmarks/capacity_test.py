@@ -49,6 +49,7 @@ class PageTests(unittest.TestCase):
                 or ".py" in origin
                 or "decisions/" in origin
                 or "performance.md" in origin
+                or "scaling.md" in origin
                 or "as shipped" in origin,
                 name,
             )

@@ -260,7 +260,8 @@ class Report:
                 "or come in as a guest.\n"
             )
         self.say(f"  Make a user:  {cluster.program} user create NAME --config {first.file}")
-        self.say(f"  Nodes:        {', '.join(one.url for one in cluster.nodes)}")
+        for one in cluster.nodes:
+            self.say(f"  {one.name}:       {one.url}, process {one.pid}")
         self.say(f"  Logs:         {cluster.folder.logs}")
         self.say("  Try it:       kill -9 a node and watch the page reconnect.")
         self.say("  Ctrl-C stops everything.\n")
