@@ -94,6 +94,7 @@ import Testing
         #expect(one.seen.seqs == [1])
         try await server.start()
         #expect(await eventually { Set(two.seen.missed.dropFirst(before)) == [group, alice] })
+        #expect(await eventually { one.servers.areUp })
         one.broker.publish([event(group, 2)])
         #expect(await eventually { two.seen.seqs == [2] })
         #expect(one.metric("martlet_bus_dropped_total") > 0)

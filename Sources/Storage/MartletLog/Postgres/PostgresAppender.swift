@@ -116,10 +116,7 @@ final class PostgresAppender: @unchecked Sendable {
                 let announcedAgain = try writer.store(run)
                 answers.finish(run, took: .now - started) { announcedAgain.contains($0) }
             } catch {
-                guard writer.isConnected else {
-                    answers.refuse(run + rest, error.fault)
-                    return leave(error)
-                }
+                guard writer.isConnected else { return leave(error, with: run + rest) }
                 logger.error("sends not stored", metadata: ["cause": "\(error)"])
                 answers.refuse(run, error.fault)
             }
@@ -135,15 +132,16 @@ final class PostgresAppender: @unchecked Sendable {
 
     // MARK: Without a database
 
-    private func leave(_ failure: PostgresFailure) {
+    /// Refuses `taken` and all that waits. Who is answered, and sends at once again, finds that known.
+    private func leave(_ failure: PostgresFailure, with taken: [AppendRequest]) {
         logger.warning("the log has lost its database", metadata: ["cause": "\(failure)"])
         let fault = failure.fault
-        let refused = condition.withLock {
+        let waited = condition.withLock {
             away = Away(fault: fault, retryAt: Date() + 0.05, delay: 0.05)
             defer { waiting = [] }
             return waiting
         }
-        answers.refuse(refused, fault)
+        answers.refuse(taken + waited, fault)
     }
 
     private func reconnect() {
