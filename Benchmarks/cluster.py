@@ -108,6 +108,8 @@ def measure(cluster, name, seconds, tokens):
                 "martlet_log_events_total", "martlet_log_commits_total", "martlet_deliveries_total"]
     before, cpu = {name: cluster.metric(name) for name in counters}, cluster.cpu()
     done = subprocess.run(command, env=cluster.environment, capture_output=True, text=True, timeout=seconds + 120)
+    if not done.stdout.strip():
+        raise SystemExit(f"martlet bench {name}: {done.stderr.strip()}")
     report = json.loads(done.stdout)
     after, spent = {name: cluster.metric(name) - before[name] for name in counters}, cluster.cpu()
     spent = {part: spent[part] - cpu[part] for part in spent}

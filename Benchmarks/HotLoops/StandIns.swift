@@ -120,6 +120,7 @@ final class ImmediateLog: EventLog {
     }
 
     func transact<Value: Sendable>(
+        on conversation: ConversationID?,
         _ body: @escaping @Sendable (any SQLConnection, inout [Draft]) throws(Fault) -> Value
     ) async throws(Fault) -> Value { throw unavailable }
 

@@ -34,7 +34,7 @@ extension Groups {
         let username = try await users.card(caller.user)?.username ?? ""
         let log = log
         let now = clock.now
-        let status = try await log.transact { (connection, drafts) throws(Fault) -> JoinStatus in
+        let status = try await log.transact(on: .group(id)) { (connection, drafts) throws(Fault) -> JoinStatus in
             let (transaction, member) = try GroupTransaction.open(
                 id, caller, now: now, log: log, connection: connection)
             let store = transaction.store
@@ -79,7 +79,7 @@ extension Groups {
         try Policy.requireAccount(caller)
         let log = log
         let now = clock.now
-        try await log.transact { (connection, drafts) throws(Fault) in
+        try await log.transact(on: .group(id)) { (connection, drafts) throws(Fault) in
             let (transaction, member) = try GroupTransaction.open(
                 id, caller, now: now, log: log, connection: connection)
             let store = transaction.store
@@ -103,7 +103,8 @@ extension Groups {
         let (invitees, names) = try await invitees(others, of: caller, field: "userIds")
         let log = log
         let now = clock.now
-        let plan = try await log.transact { (connection, drafts) throws(Fault) -> GroupRules.Invitation in
+        let plan = try await log.transact(on: .group(id)) {
+            (connection, drafts) throws(Fault) -> GroupRules.Invitation in
             let (transaction, member) = try GroupTransaction.open(
                 id, caller, now: now, log: log, connection: connection)
             try Policy.require(.invite, by: member?.role, joinMode: transaction.group.joinMode)

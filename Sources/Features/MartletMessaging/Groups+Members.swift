@@ -136,7 +136,7 @@ extension Groups {
         try Policy.requireAccount(caller)
         let log = log
         let now = clock.now
-        try await log.transact { (connection, drafts) throws(Fault) in
+        try await log.transact(on: .group(id)) { (connection, drafts) throws(Fault) in
             let (transaction, member) = try GroupTransaction.open(
                 id, caller, now: now, log: log, connection: connection)
             drafts += try body(transaction, member?.role)

@@ -107,7 +107,7 @@ package struct Groups: Sendable {
         try Policy.requireAccount(caller)
         let log = log
         let now = clock.now
-        return try await log.transact { (connection, drafts) throws(Fault) in
+        return try await log.transact(on: .group(id)) { (connection, drafts) throws(Fault) in
             let (transaction, member) = try GroupTransaction.open(
                 id, caller, now: now, log: log, connection: connection)
             try Policy.require(.edit, by: member?.role)
@@ -126,7 +126,7 @@ package struct Groups: Sendable {
         try Policy.requireAccount(caller)
         let log = log
         let now = clock.now
-        try await log.transact { (connection, drafts) throws(Fault) in
+        try await log.transact(on: .group(id)) { (connection, drafts) throws(Fault) in
             let (transaction, member) = try GroupTransaction.open(
                 id, caller, now: now, log: log, connection: connection)
             try Policy.require(.dissolve, by: member?.role)

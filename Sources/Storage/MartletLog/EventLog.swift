@@ -104,7 +104,10 @@ package protocol EventLog: Sendable {
 
     /// One transaction: what `body` changes and the events that it adds to `drafts`, all or nothing. Throws what `body`
     /// throws, and the first draft's fault where one is refused.
+    ///
+    /// With a `conversation`, those that name the same one take turns: for what many change at once, as a group's members.
     func transact<Value: Sendable>(
+        on conversation: ConversationID?,
         _ body: @escaping @Sendable (any SQLConnection, inout [Draft]) throws(Fault) -> Value
     ) async throws(Fault) -> Value
 
@@ -137,6 +140,13 @@ package protocol EventLog: Sendable {
 }
 
 extension EventLog {
+    /// As `transact(on:_:)`, for what hardly anybody else changes at the same time.
+    package func transact<Value: Sendable>(
+        _ body: @escaping @Sendable (any SQLConnection, inout [Draft]) throws(Fault) -> Value
+    ) async throws(Fault) -> Value {
+        try await transact(on: nil, body)
+    }
+
     /// Appends one draft and waits until it is durable. For requests; the gateway uses `submit`.
     package func append(_ draft: Draft) async throws(Fault) -> Receipt {
         let outcome = await withCheckedContinuation { continuation in

@@ -4,18 +4,22 @@ import Synchronization
 
 extension PostgresEventLog {
     package func transact<Value: Sendable>(
+        on conversation: ConversationID?,
         _ body: @escaping @Sendable (any SQLConnection, inout [Draft]) throws(Fault) -> Value
     ) async throws(Fault) -> Value {
         try await makePartitions()
         let touched = TouchedConversations()
         let (clock, partitions) = (clock, partitions)
-        let (value, events) = try await database.write(lockingOnRetry: { touched.buckets }) {
-            connection throws(Fault) -> (Value, [Event]) in
-            var drafts: [Draft] = []
-            let value = try body(LogTransaction(connection: connection, touched: touched), &drafts)
-            guard !drafts.isEmpty else { return (value, []) }
-            touched.note(drafts.map(\.conversation))
-            return (value, try Self.place(drafts, at: clock.now, partitions, connection))
+        let (database, turn) = (database, conversation.map(PostgresBuckets.turn))
+        let (value, events) = try await turns.take(turn) { () throws(Fault) -> (Value, [Event]) in
+            try await database.write(turn: turn, lockingOnRetry: { touched.buckets }) {
+                connection throws(Fault) -> (Value, [Event]) in
+                var drafts: [Draft] = []
+                let value = try body(LogTransaction(connection: connection, touched: touched), &drafts)
+                guard !drafts.isEmpty else { return (value, []) }
+                touched.note(drafts.map(\.conversation))
+                return (value, try Self.place(drafts, at: clock.now, partitions, connection))
+            }
         }
         answers.announce(events)
         return value

@@ -15,6 +15,7 @@ package final class PostgresEventLog: EventLog {
     let partitions: PostgresPartitions
     let clock: any TimeSource
     let answers: LogAnswers
+    let turns = Turns()
     private let appenders: [PostgresAppender]
 
     /// Opens the log, whose tables are there.

@@ -74,7 +74,9 @@ package final class SQLiteEventLog: EventLog {
         return batch
     }
 
+    /// Transactions go one after another in any case.
     package func transact<Value: Sendable>(
+        on conversation: ConversationID?,
         _ body: @escaping @Sendable (any SQLConnection, inout [Draft]) throws(Fault) -> Value
     ) async throws(Fault) -> Value {
         let writing = writing

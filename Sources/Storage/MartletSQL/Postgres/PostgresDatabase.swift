@@ -57,12 +57,13 @@ package final class PostgresDatabase: Database {
 
     /// As `write`, for a body that touches rows which others change all the time without conflicts among themselves: its
     /// third try and later ones lock `lockingOnRetry`'s buckets (`PostgresLock.buckets`) before they begin, which those
-    /// others lock in shared mode. `lockingOnRetry` is called behind a try that failed, on the same thread.
+    /// others lock in shared mode. `lockingOnRetry` is called behind a try that failed, on the same thread. Those with the
+    /// same `turn` (one of `PostgresLock.turns`) run one after another in the whole cluster, from their first try on.
     package func write<Value: Sendable>(
-        lockingOnRetry: @escaping @Sendable () -> [Int32],
+        turn: Int32? = nil, lockingOnRetry: @escaping @Sendable () -> [Int32],
         _ body: @escaping @Sendable (any SQLConnection) throws(Fault) -> Value
     ) async throws(Fault) -> Value {
-        try await perform(.write, lockingOnRetry: lockingOnRetry, body)
+        try await perform(.write, turn: turn, lockingOnRetry: lockingOnRetry, body)
     }
 
     package func alter<Value: Sendable>(
@@ -72,7 +73,7 @@ package final class PostgresDatabase: Database {
         var settings = settings
         settings.statementTimeout = .seconds(1800)
         let work = PostgresSession.Work(
-            mode: .alter, deadline: Deadline(after: settings.patience), lockingOnRetry: { [] }, body: body)
+            mode: .alter, turn: nil, deadline: Deadline(after: settings.patience), lockingOnRetry: { [] }, body: body)
         let result = await withCheckedContinuation { (continuation: CheckedContinuation<Result<Value, Fault>, Never>) in
             let thread = Thread { [url, gate, settings] in
                 let session = Self.session(url, settings, gate)
@@ -96,7 +97,7 @@ package final class PostgresDatabase: Database {
     package func close() { pool.close() }
 
     private func perform<Value: Sendable>(
-        _ mode: PostgresSession.Mode, lockingOnRetry: @escaping @Sendable () -> [Int32],
+        _ mode: PostgresSession.Mode, turn: Int32? = nil, lockingOnRetry: @escaping @Sendable () -> [Int32],
         _ body: @escaping @Sendable (any SQLConnection) throws(Fault) -> Value
     ) async throws(Fault) -> Value {
         let patience = settings.patience
@@ -105,7 +106,8 @@ package final class PostgresDatabase: Database {
                 ClosureJob { session in
                     session.run(
                         PostgresSession.Work(
-                            mode: mode, deadline: Deadline(after: patience), lockingOnRetry: lockingOnRetry, body: body)
+                            mode: mode, turn: turn, deadline: Deadline(after: patience),
+                            lockingOnRetry: lockingOnRetry, body: body)
                     )
                 } answer: {
                     continuation.resume(returning: $0)

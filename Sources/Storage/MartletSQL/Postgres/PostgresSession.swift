@@ -16,6 +16,8 @@ final class PostgresSession {
     /// Work as the session sees it.
     struct Work<Value> {
         let mode: Mode
+        /// What to lock for every try: those that lock the same take turns. See `PostgresDatabase.write`.
+        let turn: Int32?
         /// No new try begins after it.
         let deadline: Deadline
         /// Buckets of the log to lock for a try that follows several failures; see `PostgresDatabase.write`.
@@ -75,10 +77,13 @@ final class PostgresSession {
     private func attempt<Value>(_ work: Work<Value>, tried: Int) -> Attempt<Value> {
         do throws(PostgresFailure) {
             let connection = try usableConnection()
-            let isLocking = tried >= Self.freeTries && work.mode == .write
-            if isLocking { try lock(connection, work.lockingOnRetry()) }
+            let isLate = tried >= Self.freeTries && work.mode == .write
+            // Always in ascending order, so that nobody waits in a circle.
+            var locks = isLate ? [-1] + Set(work.lockingOnRetry()).sorted() : []
+            if let turn = work.turn { locks.append(turn) }
+            if !locks.isEmpty { try lock(connection, locks) }
             let attempt = transact(work, on: connection)
-            if isLocking { unlock(connection) }
+            if !locks.isEmpty { unlock(connection) }
             return attempt
         } catch {
             // Not reached, or lost before the transaction.
@@ -151,11 +156,9 @@ final class PostgresSession {
 
     // MARK: Locks for those who failed
 
-    /// Takes the locks that belong to the session, in ascending order. The one of the log's object -1 is taken first by all who get here,
-    /// so that they go one after another. They hold a session that stops for good no longer than the time given: the
+    /// Takes locks that belong to the session, in their order. -1 is taken first by all who failed, so that they go one after another. They hold a session that stops for good no longer than the time given: the
     /// server ends it. Nobody waits for the answer: the transaction follows in the same stream.
-    private func lock(_ connection: PostgresConnection, _ buckets: [Int32]) throws(PostgresFailure) {
-        let objects = [-1] + Set(buckets).sorted()
+    private func lock(_ connection: PostgresConnection, _ objects: [Int32]) throws(PostgresFailure) {
         try connection.sendOnly([
             PostgresStatement(text: "SELECT set_config('idle_session_timeout', '10000', false)"),
             PostgresStatement(
@@ -182,6 +185,8 @@ package enum PostgresLock {
     package static let space: Int32 = 0x4D61
     /// Buckets of conversations, locked in shared mode by plain appends.
     package static let buckets: ClosedRange<Int32> = 0...63
+    /// What transactions that change the same take turns by.
+    package static let turns: ClosedRange<Int32> = 2000...3023
     /// Held while the schema is changed.
     static let schema: Int32 = 1000
 }
@@ -190,7 +195,12 @@ extension PostgresSession.Mode {
     fileprivate var opening: [PostgresStatement] {
         switch self {
         case .read: [PostgresStatement(text: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", isKept: false)]
-        case .write: [PostgresStatement(text: "BEGIN ISOLATION LEVEL SERIALIZABLE", isKept: false)]
+        case .write:
+            [
+                PostgresStatement(text: "BEGIN ISOLATION LEVEL SERIALIZABLE", isKept: false),
+                // Who reads a table from end to end, as a planner likes while it is small, is in the way of all who write to it.
+                "SET LOCAL enable_seqscan = off",
+            ]
         case .alter:
             [
                 PostgresStatement(text: "BEGIN ISOLATION LEVEL READ COMMITTED", isKept: false),
