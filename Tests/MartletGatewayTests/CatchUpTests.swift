@@ -217,9 +217,21 @@ private let beta = ConversationID.group(GroupID(unchecked: 2))
         var state = CatchUp()
         state.synced(alpha, through: 5, more: false)
         state.synced(beta, through: 5, more: true)
-        state.forgetGuards()
+        state.forgetGuards { _, _ in true }
+        state.forgetGuards { _, _ in true }
         #expect(state.count == 1)
         #expect(!state.isDone)
+    }
+
+    @Test func aGuardStaysUntilTheNodeHasComePastItTwice() {
+        var state = CatchUp()
+        state.synced(alpha, through: 11, more: false)
+        for _ in 0..<3 { state.forgetGuards { _, seq in seq < 11 } }
+        #expect(state.arrived(alpha, 11, isOwn: false) == .hold, "what a comparison finds must not come twice")
+        state.forgetGuards { _, seq in seq <= 11 }
+        #expect(state.arrived(alpha, 11, isOwn: false) == .hold, "it may still be on its way")
+        state.forgetGuards { _, seq in seq <= 11 }
+        #expect(state.isDone)
     }
 }
 

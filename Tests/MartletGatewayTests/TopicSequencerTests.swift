@@ -98,6 +98,12 @@ private let topic = ConversationID.group(GroupID(unchecked: 1))
         #expect(sequencer.accept(topic, 19, since: 100, now: 113) == .deliver)
     }
 
+    @Test mutating func aRepeatOfWhatWasBeforeAnybodyCameIsNotForThem() {
+        #expect(sequencer.accept(topic, 17, since: 100, now: 110, isNews: false) == .drop)
+        #expect(sequencer.accept(topic, 1, since: 100, now: 110, isNews: false) == .drop)
+        #expect(sequencer.count == 0)
+    }
+
     @Test mutating func deliveryGoesOnBehindWhereTheConversationStood() {
         let missing = sequencer.start(topic, at: 16, since: 100, now: 105)
         #expect(missing == nil)

@@ -24,7 +24,7 @@ struct Cluster: Sendable {
         _ configuration: ServerConfiguration, incarnation: String, group: any EventLoopGroup, metrics: MetricRegistry,
         logger: Logger
     ) async throws(Fault) -> Cluster {
-        guard !configuration.cluster.bus.isEmpty else { return .local(isRateLimited: configuration.isRateLimited) }
+        guard !configuration.cluster.bus.isEmpty else { return .local(configuration) }
         var urls: [RedisURL] = []
         for text in configuration.cluster.bus { urls.append(try RedisURL(text)) }
         let servers = try RedisServers(
@@ -50,11 +50,13 @@ struct Cluster: Sendable {
     }
 
     /// A cluster of one.
-    static func local(isRateLimited: Bool) -> Cluster {
-        let (broker, presence) = (LocalBroker(), LocalPresence())
+    private static func local(_ configuration: ServerConfiguration) -> Cluster {
+        let isSQLite = if case .sqlite = configuration.store { true } else { false }
+        let (broker, presence) = (LocalBroker(isLossy: !isSQLite), LocalPresence())
         return Cluster(
             broker: broker, presence: presence, presenceWriter: presence, directory: LocalNodeDirectory(),
-            leases: LocalLeases(), limiter: LocalRateLimiter(isOn: isRateLimited), attach: { broker.attach($0) },
+            leases: LocalLeases(), limiter: LocalRateLimiter(isOn: configuration.isRateLimited),
+            attach: { broker.attach($0) },
             check: nil, close: {})
     }
 }

@@ -5,7 +5,10 @@ import Synchronization
 package final class LocalBroker: Broker {
     private let receiver = Mutex<(any BrokerReceiver)?>(nil)
 
-    package init() {}
+    package let isLossy: Bool
+
+    /// `isLossy`: the log does not announce each event once and in order, as on PostgreSQL, where several threads commit.
+    package init(isLossy: Bool = false) { self.isLossy = isLossy }
 
     /// Sets where everything goes. What is published before has nobody to hear it.
     package func attach(_ receiver: any BrokerReceiver) { self.receiver.withLock { $0 = receiver } }
@@ -19,7 +22,6 @@ package final class LocalBroker: Broker {
 
     package func post(_ signal: Signal) { receiver.withLock { $0 }?.receive(signal, done: nil) }
 
-    package var isLossy: Bool { false }
     package func follow(_ topic: ConversationID) {}
     package func unfollow(_ topic: ConversationID) {}
     package func settled(_ topics: [ConversationID]) async {}

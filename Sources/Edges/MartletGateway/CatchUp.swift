@@ -26,6 +26,8 @@ struct CatchUp {
         var isOpen = false
         /// The client has to ask on with `sync`.
         var isPaused = false
+        /// The node's order had come past the entry when it was last looked at.
+        var isPassed = false
         /// The session's own sends, which it got as answers.
         var own: Set<Int64> = []
 
@@ -80,6 +82,7 @@ struct CatchUp {
         var entry = entries[conversation] ?? Entry(next: seq, high: seq - 1)
         entry.next = max(entry.next, seq)
         entry.isOpen = true
+        entry.isPassed = false
         entries[conversation] = entry
     }
 
@@ -94,6 +97,7 @@ struct CatchUp {
         // several syncs are answered out of order, the client has what the furthest of them gave.
         entry.next = max(entry.next, through + 1)
         entry.isPaused = more
+        entry.isPassed = false
         entry.own = entry.own.filter { $0 > through }
         entries[conversation] = entry
     }
@@ -136,9 +140,16 @@ struct CatchUp {
 
     mutating func readFailed() { isReading = false }
 
-    /// Forgets entries that only guard against a repeat of what was answered long ago.
-    mutating func forgetGuards() {
+    /// Forgets entries that only guard against a repeat of what was answered long ago: those that the node's order has come
+    /// past twice in a row, so that nothing of before is on its way any more. `isPassed`: the node has delivered that event.
+    mutating func forgetGuards(_ isPassed: (ConversationID, Int64) -> Bool) {
         guard holds == 0, !isSlow, !isReading else { return }
-        entries = entries.filter { $0.value.isBehind || $0.value.isPaused }
+        for (conversation, entry) in entries where !entry.isBehind && !entry.isPaused {
+            guard isPassed(conversation, entry.next - 1) else { continue }
+            if entry.isPassed { entries[conversation] = nil } else { entries[conversation]?.isPassed = true }
+        }
     }
+
+    /// The most of its own sends that a conversation with something to catch up on has waiting.
+    var ownSends: Int { entries.values.reduce(0) { max($0, $1.own.count) } }
 }

@@ -10,8 +10,7 @@ extension Gateway {
     /// How much the clocks of nodes may differ, and how long a conversation is remembered without an event, at least half of it.
     private static let leeway = Duration.seconds(600)
 
-    /// Called on a loop that becomes interested. True where nobody else here was: then nothing of the topic is delivered
-    /// until it is started.
+    /// Called on a loop that becomes interested. True where the topic has to be started before anything of it is delivered.
     func follow(_ topic: ConversationID, _ loop: Int) -> Bool {
         guard isLossy else {
             interest.set(topic, loop: loop, true)
@@ -21,8 +20,14 @@ extension Gateway {
         return topics.withLock { topics in
             let isFirst = interest.set(topic, loop: loop, true)
             if isFirst { topics.starting.insert(topic) }
-            return isFirst
+            // Who comes while it is being started waits for that as well.
+            return topics.starting.contains(topic)
         }
+    }
+
+    /// True where a topic that is followed has not been started yet.
+    func isStarting(_ topic: ConversationID) -> Bool {
+        isLossy && topics.withLock { $0.starting.contains(topic) }
     }
 
     func unfollow(_ topic: ConversationID, _ loop: Int) {
@@ -51,13 +56,29 @@ extension Gateway {
             let now = InterestTable.now
             topics.withLock { topics in
                 for (conversation, bounds) in bounds {
-                    if case .direct = conversation, bounds.lastTime < services.clock.now - Self.leeway { continue }
-                    let since = interest.interest(in: conversation).since
-                    let missing = topics.sequencer.start(conversation, at: bounds.last, since: since, now: now)
-                    if let missing { fill(conversation, missing) }
+                    if let missing = place(conversation, bounds, &topics, now) { fill(conversation, missing) }
                 }
             }
         }
+    }
+
+    /// Notes where a conversation stands. To others here who follow it already nothing is lost by that: what they have not got is returned.
+    private func place(
+        _ conversation: ConversationID, _ bounds: LogBounds, _ topics: inout Topics, _ now: UInt64
+    ) -> TopicSequencer.Missing? {
+        let since = interest.interest(in: conversation).since
+        let floor = newsSince(conversation)
+        let starting = topics.starting
+        let isShared = conversation.topics.contains {
+            !starting.contains($0) && interest.interest(in: $0).loops != 0
+        }
+        if isShared {
+            return topics.sequencer.compare(
+                conversation, bounds.last, isRecent: bounds.lastTime >= floor, since: since, now: now)
+        }
+        // A little earlier than what is news, so that nothing lies between.
+        if case .direct = conversation, bounds.lastTime < floor - .seconds(60) { return nil }
+        return topics.sequencer.start(conversation, at: bounds.last, since: since, now: now)
     }
 
     /// A session came into a group or room that nobody here followed: what is stored from `seq` on is delivered, also what was stored before the bus
@@ -119,7 +140,6 @@ extension Gateway {
             tasks.addTask { [self] in
                 while !Task.isCancelled {
                     do { try await Task.sleep(for: period) } catch { return }
-                    forgetQuiet()
                     missed(interest.topics())
                 }
             }
@@ -153,6 +173,8 @@ extension Gateway {
             }
         }
         metrics.comparisons.add()
+        // Not by the clock alone: without the log places could not be kept up, and what was missed meanwhile counts from them.
+        forgetQuiet()
     }
 
     private func compare(_ bounds: [ConversationID: LogBounds]) {

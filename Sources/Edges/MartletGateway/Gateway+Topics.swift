@@ -50,7 +50,10 @@ extension Gateway {
         let interest = interest.interest(in: event.conversation)
         // A place that nobody keeps up with is not kept either: the bus does not bring the next event.
         if isLossy, interest.loops == 0 { return }
-        switch topics.sequencer.accept(event.conversation, event.seq, since: interest.since, now: now) {
+        let action = topics.sequencer.accept(
+            event.conversation, event.seq, since: interest.since, now: now,
+            isNews: event.time >= newsSince(event.conversation))
+        switch action {
         case .deliver: route(event, interest.loops, &shares)
         case .drop: break
         case .wait: topics.waiting[event.conversation, default: .init()].add(event)
@@ -199,7 +202,8 @@ extension Gateway {
                 route(event, loops, &shares)
                 next += 1
             }
-            let high = max(waiting.high, read.last?.seq ?? 0)
+            // Of a long stretch only a part was read; of a trimmed one there is nothing.
+            let high = max(waiting.high, read.isEmpty ? 0 : Self.upper(missing))
             if next > high {
                 topics.sequencer.filled(conversation, through: next - 1, now: now)
             } else {
@@ -220,6 +224,13 @@ extension Gateway {
         case .range(let range): read.first?.seq ?? range.upperBound + 1
         case .after(_, let through): read.first?.seq ?? through + 1
         case .recent(let through): read.first?.seq ?? through + 1
+        }
+    }
+
+    private static func upper(_ missing: TopicSequencer.Missing) -> Int64 {
+        switch missing {
+        case .range(let range): range.upperBound
+        case .after(_, let through), .recent(let through): through
         }
     }
 

@@ -58,6 +58,8 @@ package struct GatewayConfiguration: Sendable {
     static let roomsPerSession = 32
     /// Conversations that may be held for one session that reads too slowly or does not sync.
     static let heldConversations = 4096
+    /// Own sends in one conversation that may be noted for a session that does not sync.
+    static let heldSends = 4096
     /// Events read at once to catch up.
     static let catchUpPage = 200
     /// Events read at once to fill a gap; the rest follows.

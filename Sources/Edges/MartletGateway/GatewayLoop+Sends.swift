@@ -9,7 +9,7 @@ struct PendingSend {
     let session: Session
     /// The command's `seq`, as it came.
     let seq: String?
-    let clientId: String
+    let request: AppendRequest
 }
 
 // The intake: sends of all sessions of the loop go to the log's writer together, and their answers come back together.
@@ -17,12 +17,13 @@ extension GatewayLoop: AppendLane {
     /// Queues a send. The batch leaves at the end of the turn, with what the loop's other sockets brought.
     func submit(_ draft: consuming Draft, _ session: Session, seq: String?) {
         let slot = freeSends.popLast() ?? pendingSends.count
-        let pending = PendingSend(session: session, seq: seq, clientId: draft.clientId)
+        let request = AppendRequest(draft: draft, token: slot, lane: self)
+        let pending = PendingSend(session: session, seq: seq, request: request)
         if slot == pendingSends.count { pendingSends.append(pending) } else { pendingSends[slot] = pending }
         session.sendsInFlight += 1
         inFlight.wrappingAdd(1, ordering: .relaxed)
         gateway.metrics.sends.add()
-        outgoing.append(AppendRequest(draft: draft, token: slot, lane: self))
+        outgoing.append(request)
         guard !isSubmitScheduled else { return }
         isSubmitScheduled = true
         eventLoop.execute { [self] in
@@ -59,7 +60,11 @@ extension GatewayLoop: AppendLane {
 
     /// True where the event is a send of the session that has not been answered.
     func isPending(_ event: Event, _ session: Session) -> Bool {
-        pendingSends.contains { pending in pending?.session === session && pending?.clientId == event.clientId }
+        pendingSends.contains { pending in
+            guard let pending, pending.session === session else { return false }
+            return pending.request.draft.clientId == event.clientId
+                && pending.request.draft.conversation == event.conversation
+        }
     }
 
     /// Sends that the log has not answered; from any thread.

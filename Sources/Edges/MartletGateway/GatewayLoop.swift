@@ -122,6 +122,8 @@ final class GatewayLoop: @unchecked Sendable {
         if user.sessions.isEmpty {
             users[id] = user
             isFresh = gateway.follow(.inbox(id), index)
+        } else {
+            isFresh = gateway.isStarting(.inbox(id))
         }
         user.sessions.append(session)
         return (user, isFresh)
@@ -136,7 +138,7 @@ final class GatewayLoop: @unchecked Sendable {
     }
 
     private func topic(_ conversation: ConversationID) -> (topic: LoopTopic, isFresh: Bool) {
-        if let topic = topics[conversation] { return (topic, false) }
+        if let topic = topics[conversation] { return (topic, gateway.isStarting(conversation)) }
         let topic = LoopTopic()
         topics[conversation] = topic
         return (topic, gateway.follow(conversation, index))

@@ -3,6 +3,7 @@ import MartletCore
 import MartletMessaging
 import MartletWire
 import NIOCore
+import Synchronization
 
 // What the session gets: live events, what it missed, and rooms.
 extension Session {
@@ -25,6 +26,7 @@ extension Session {
         let event = delivery.event
         if catchUp?.arrived(event.conversation, event.seq, isOwn: isOwn) == .push { push(delivery.frame) }
         if (catchUp?.count ?? 0) > GatewayConfiguration.heldConversations { return close(.slowReader) }
+        if isOwn, (catchUp?.ownSends ?? 0) > GatewayConfiguration.heldSends { return close(.slowReader) }
         settle()
     }
 
@@ -114,6 +116,13 @@ extension Session {
             guard back.value.isLive else { return }
             back.value.settle()
             back.value.loop.flushDirty()
+        }
+    }
+
+    func forgetGuards() {
+        let gateway = gateway
+        catchUp?.forgetGuards { conversation, seq in
+            gateway.topics.withLock { $0.sequencer.isPassed(conversation, seq) }
         }
     }
 

@@ -59,7 +59,7 @@ extension Session {
         username = signedIn.username
         let (user, isFresh) = loop.join(self, caller.user)
         self.user = user
-        user.leftMeanwhile = []
+        if !user.sessions.contains(where: { $0 !== self && $0.phase == .signingIn }) { user.leftMeanwhile = [] }
         loop.sessions[id] = self
         gateway.metrics.sessions.add()
         catchUp = CatchUp()
@@ -73,10 +73,15 @@ extension Session {
             // Those who make room are told, whatever became of this one.
             if case .admitted(_, let replaced) = admission, !replaced.isEmpty {
                 broker.post(.replaced(opening.user, replaced))
+                // Said again, since a signal may be lost and nobody would notice.
+                for pause in [TimeAmount.seconds(3), .seconds(15)] where broker.isLossy {
+                    eventLoop.scheduleTask(in: pause) { broker.post(.replaced(opening.user, replaced)) }
+                }
             }
             let go: @Sendable () -> Void = {
                 let (session, input) = back.value
                 session.opened(admission, signedIn, input, seq, isFresh ? [.inbox(opening.user)] : [])
+                session.resume()
                 session.loop.flushDirty()
             }
             if eventLoop.inEventLoop { go() } else { eventLoop.execute(go) }

@@ -279,7 +279,7 @@ final class Session: ChannelDuplexHandler, RemovableChannelHandler {
         case .anonymous, .signingIn: return (opened + signInTicks, .signInTimeout)
         case .closing: return (closingSince + Self.closeTimeout, nil)
         case .live:
-            catchUp?.forgetGuards()
+            if catchUp != nil { forgetGuards() }
             settle()
             let silence = lastHeard + 3 * Self.ticks(gateway.configuration.heartbeat)
             guard let slowSince else { return (silence, .heartbeatTimeout) }

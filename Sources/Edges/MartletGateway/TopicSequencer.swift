@@ -44,8 +44,13 @@ struct TopicSequencer {
 
     var count: Int { topics.count }
 
-    mutating func accept(_ conversation: ConversationID, _ seq: Int64, since: UInt64 = 0, now: UInt64 = 0) -> Action {
+    /// `isNews`: the event may have been stored since somebody here is interested. One of before is told again now and then.
+    mutating func accept(
+        _ conversation: ConversationID, _ seq: Int64, since: UInt64 = 0, now: UInt64 = 0,
+        isNews: @autoclosure () -> Bool = true
+    ) -> Action {
         guard let place = topics.index(forKey: conversation), isBelieved(topics.values[place], since) else {
+            guard !isLossy || isNews() else { return .drop }
             return begin(conversation, seq, now)
         }
         let topic = topics.values[place]
@@ -118,6 +123,12 @@ struct TopicSequencer {
 
     /// The last event that was delivered; 0 where a conversation is being filled and it is not known where to begin.
     func last(_ conversation: ConversationID) -> Int64 { topics[conversation]?.last ?? 0 }
+
+    /// True where the event was delivered, or nothing is known of the conversation.
+    func isPassed(_ conversation: ConversationID, _ seq: Int64) -> Bool {
+        guard let topic = topics[conversation] else { return true }
+        return !topic.isFilling && topic.last >= seq
+    }
 
     /// Events were delivered up to `seq`, and nothing more is missing or waits.
     mutating func filled(_ conversation: ConversationID, through seq: Int64, now: UInt64 = 0) {
