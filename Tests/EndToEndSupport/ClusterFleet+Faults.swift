@@ -1,0 +1,95 @@
+import Foundation
+import MartletTestServices
+
+extension ClusterFleet {
+    /// Brings one fault after the other, waits after each until every node that lives works again, and ends the run.
+    func drive(_ devices: [ClusterDevice]) async throws -> [ClusterFault] {
+        var schedule = ClusterSchedule(seed: plan.seed, nodes: cluster.nodes.count)
+        var faults: [ClusterFault] = []
+        try await waitForAcknowledgements(100)
+        let begin = ContinuousClock.now
+        cluster.spoilBus()
+        repeat {
+            let step = schedule.next()
+            try await Task.sleep(for: step.pause)
+            print("chaos after \(ContinuousClock.now - begin): \(step.fault.rawValue), node \(step.node + 1)")
+            try await bring(step)
+            try await waitForRecovery(from: step)
+            faults.append(step.fault)
+        } while ContinuousClock.now < begin + plan.lasts || !schedule.isBetweenRounds
+        cluster.mendBus()
+        try await waitForAcknowledgements(50)
+        try await finish(devices)
+        return faults
+    }
+
+    private func bring(_ step: ClusterSchedule.Step) async throws {
+        let (node, fault) = (cluster.nodes[step.node], step.fault.rawValue)
+        let others = Set(cluster.nodes.indices).subtracting([step.node])
+        switch step.fault {
+        case .nodeKilled:
+            node.kill(SIGKILL)
+            await node.wait()
+            struck(fault, watched: others)
+            try await Task.sleep(for: step.lasts)
+            try await node.restart()
+        case .nodeLeft:
+            node.kill(SIGTERM)
+            struck(fault, watched: others)
+            let status = await node.wait()
+            if status != 0 { fail("node \(step.node + 1) left with \(status)") }
+            try await node.restart()
+        case .nodeFrozen:
+            node.kill(SIGSTOP)
+            struck(fault, watched: others)
+            try await Task.sleep(for: step.lasts)
+            node.kill(SIGCONT)
+            struck("node thawed", watched: [step.node])
+            return
+        case .redisKilled:
+            await cluster.redis.kill()
+            struck(fault)
+            try await Task.sleep(for: step.lasts)
+            try await cluster.redis.start()
+        case .redisFrozen:
+            cluster.redis.freeze()
+            struck(fault)
+            try await Task.sleep(for: step.lasts)
+            cluster.redis.thaw()
+        case .busCut:
+            cluster.bus.cut()
+            struck(fault)
+        case .databaseRestarted: try await cluster.database.restart { self.struck(fault) }
+        case .databaseSlowed:
+            cluster.database.delay(by: .milliseconds(50))
+            struck(fault)
+            try await Task.sleep(for: step.lasts)
+            cluster.database.delay(by: .zero)
+        case .databaseCut:
+            cluster.database.cut()
+            struck(fault)
+        case .primaryLost:
+            let isDone = try await cluster.database.failOver { self.struck(fault) }
+            if !isDone { fail("there is no standby") }
+        }
+        struck("all is well again")
+    }
+
+    /// From now on, sends count that these nodes acknowledge; all of them if nothing is said.
+    private func struck(_ what: String, watched nodes: Set<Int>? = nil) {
+        let (now, nodes) = (ContinuousClock.now, nodes ?? Set(cluster.nodes.indices))
+        state.update { $0.recovery.struck(what, at: now, watched: nodes) }
+    }
+
+    private func waitForRecovery(from step: ClusterSchedule.Step) async throws {
+        do {
+            try await state.wait("acknowledgements") { state -> Bool? in
+                if !state.failures.isEmpty { throw FleetFailed(failures: state.failures) }
+                return state.recovery.missing.isEmpty ? true : nil
+            }
+        } catch is WaitedTooLong {
+            let missing = state.value.recovery.missing.sorted().map { "node \($0 + 1)" }.joined(separator: ", ")
+            throw FleetFailed(failures: ["no acknowledgement of \(missing) after \(step.fault.rawValue)"])
+        }
+    }
+}
