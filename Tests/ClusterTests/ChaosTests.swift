@@ -1,5 +1,6 @@
 import EndToEndSupport
 import Foundation
+import MartletTestServices
 import Testing
 
 /// The contract, on three nodes whose parts fail one after the other while everybody sends.
@@ -27,6 +28,8 @@ struct ChaosTests {
         #expect(report.acknowledged == report.sent)
         #expect(Set(report.faults) == Set(ClusterFault.allCases))
         #expect(report.retried > 0)
+        let spoiled = cluster.bus.counts
+        #expect(spoiled.dropped > 0 && spoiled.doubled > 0 && spoiled.delayed > 0, "\(spoiled)")
         await cluster.stop()
         for node in cluster.nodes { #expect(node.status == 0) }
         let verified = try await cluster.verify()

@@ -25,7 +25,9 @@ package final class ClusterDatabase: Sendable {
 
     /// A database of its own on the process's server; with a standby, on servers of its own.
     package static func start(hasStandby: Bool) async throws -> ClusterDatabase {
-        let primary = try await hasStandby ? PostgresServer(.init(isDurable: true)) : PostgresServer.shared
+        // A standby looks for its primary, for which commits wait, each 5 s unless it is told otherwise.
+        let options = PostgresServer.Options(isDurable: true, settings: ["wal_retrieve_retry_interval=200ms"])
+        let primary = try await hasStandby ? PostgresServer(options) : PostgresServer.shared
         let name = "cluster_\(UInt64.random(in: .min ... .max))"
         try await primary.execute("CREATE DATABASE \(name)")
         let standby = hasStandby ? try await primary.standby() : nil

@@ -20,16 +20,22 @@ final class ClusterDevice: Sendable {
     private let fleet: ClusterFleet
     /// The node that it always comes to; nil for one that comes through the front.
     private let node: Int?
+    /// It only listens: on its node nobody sends to its conversations, so that nothing but the bus brings news of them.
+    private let isSilent: Bool
     /// How long it waits for an answer before it gives up on its connection.
     private let patience: Duration
     private let desk: Mutex<Desk>
 
-    init(_ fleet: ClusterFleet, _ user: TestUser, kind: String, cursors: [String: Int64], node: Int?, seed: UInt64) {
+    init(_ fleet: ClusterFleet, _ place: ClusterFleet.Place, cursors: [String: Int64], seed: UInt64) {
         self.fleet = fleet
+        let (user, node) = (place.user, place.node)
         self.node = node
-        traveller = Traveller(
-            device: "\(user.name)/\(kind)", user: user, kind: kind, oracle: fleet.oracle,
+        isSilent = place.isSilent
+        var traveller = Traveller(
+            device: "\(user.name)/\(place.kind)", user: user, kind: place.kind, oracle: fleet.oracle,
             follower: Watched(Follower(cursors: cursors)))
+        if let node, isSilent { traveller.onPush = { fleet.notePush($0.clientId, on: node) } }
+        self.traveller = traveller
         conversations = cursors.keys.sorted()
         var random = SeededRandom(seed: seed)
         patience = node == nil ? .seconds([3, 5, 10].randomElement(using: &random) ?? 5) : .seconds(3)
@@ -81,10 +87,20 @@ final class ClusterDevice: Sendable {
 
     /// Sends until the connection ends or there is nothing more to do; returns true where the device hung up by itself.
     private func send(_ voyage: Voyage) async -> Bool {
-        await withTaskGroup(of: Bool.self) { lanes in
+        guard !isSilent else { return await listen(voyage) }
+        return await withTaskGroup(of: Bool.self) { lanes in
             for _ in 0..<2 { lanes.addTask { await self.lane(voyage) } }
             return await lanes.reduce(false) { $0 || $1 }
         }
+    }
+
+    /// Stays for as long as the node answers and there is something to hear.
+    private func listen(_ voyage: Voyage) async -> Bool {
+        while !Task.isCancelled, !fleet.state.value.isStopping {
+            guard (try? await voyage.client.request("heartbeat", "{}", timeout: patience)) != nil else { break }
+            try? await Task.sleep(for: .milliseconds(500))
+        }
+        return voyage.client.isClosed || !fleet.state.value.isStopping
     }
 
     private func lane(_ voyage: Voyage) async -> Bool {
@@ -95,6 +111,7 @@ final class ClusterDevice: Sendable {
                     conversation: send.conversation, payload: send.payload)
             }
             let begun = ContinuousClock.now
+            if node != nil { fleet.noteAttempt(send.clientId, at: begun) }
             let answer: WireAnswer
             do {
                 answer = try await voyage.client.request(

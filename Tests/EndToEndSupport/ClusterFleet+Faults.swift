@@ -12,7 +12,9 @@ extension ClusterFleet {
         repeat {
             let step = schedule.next()
             try await Task.sleep(for: step.pause)
-            print("chaos after \(ContinuousClock.now - begin): \(step.fault.rawValue), node \(step.node + 1)")
+            let meanwhile = step.meanwhile.map { ", meanwhile \($0.rawValue)" } ?? ""
+            print(
+                "chaos after \(ContinuousClock.now - begin): \(step.fault.rawValue), node \(step.node + 1)\(meanwhile)")
             try await bring(step)
             try await waitForRecovery(from: step)
             faults.append(step.fault)
@@ -24,8 +26,8 @@ extension ClusterFleet {
     }
 
     private func bring(_ step: ClusterSchedule.Step) async throws {
-        let (node, fault) = (cluster.nodes[step.node], step.fault.rawValue)
-        let others = Set(cluster.nodes.indices).subtracting([step.node])
+        let all = Set(cluster.nodes.indices)
+        let (node, fault, others) = (cluster.nodes[step.node], step.fault.rawValue, all.subtracting([step.node]))
         switch step.fault {
         case .nodeKilled:
             node.kill(SIGKILL)
@@ -42,54 +44,63 @@ extension ClusterFleet {
         case .nodeFrozen:
             node.kill(SIGSTOP)
             struck(fault, watched: others)
+            if let meanwhile = step.meanwhile { try await bring(meanwhile, lasts: .seconds(1), watched: others) }
             try await Task.sleep(for: step.lasts)
             node.kill(SIGCONT)
-            struck("node thawed", watched: [step.node])
-            return
+            return struck("node thawed", watched: [step.node])
+        default: try await bring(step.fault, lasts: step.lasts, watched: all)
+        }
+        struck("all is well again", watched: all)
+    }
+
+    /// A fault of what all nodes share.
+    private func bring(_ fault: ClusterFault, lasts: Duration, watched nodes: Set<Int>) async throws {
+        switch fault {
+        case .nodeKilled, .nodeLeft, .nodeFrozen: break
         case .redisKilled:
             await cluster.redis.kill()
-            struck(fault)
-            try await Task.sleep(for: step.lasts)
+            struck(fault.rawValue, watched: nodes)
+            try await Task.sleep(for: lasts)
             try await cluster.redis.start()
         case .redisFrozen:
             cluster.redis.freeze()
-            struck(fault)
-            try await Task.sleep(for: step.lasts)
+            struck(fault.rawValue, watched: nodes)
+            try await Task.sleep(for: lasts)
             cluster.redis.thaw()
         case .busCut:
             cluster.bus.cut()
-            struck(fault)
-        case .databaseRestarted: try await cluster.database.restart { self.struck(fault) }
+            struck(fault.rawValue, watched: nodes)
+        case .databaseRestarted:
+            try await cluster.database.restart { self.struck(fault.rawValue, watched: nodes) }
         case .databaseSlowed:
             cluster.database.delay(by: .milliseconds(50))
-            struck(fault)
-            try await Task.sleep(for: step.lasts)
+            struck(fault.rawValue, watched: nodes)
+            try await Task.sleep(for: lasts)
             cluster.database.delay(by: .zero)
         case .databaseCut:
             cluster.database.cut()
-            struck(fault)
+            struck(fault.rawValue, watched: nodes)
         case .primaryLost:
-            let isDone = try await cluster.database.failOver { self.struck(fault) }
+            let isDone = try await cluster.database.failOver { self.struck(fault.rawValue, watched: nodes) }
             if !isDone { fail("there is no standby") }
         }
-        struck("all is well again")
     }
 
-    /// From now on, sends count that these nodes acknowledge; all of them if nothing is said.
-    private func struck(_ what: String, watched nodes: Set<Int>? = nil) {
-        let (now, nodes) = (ContinuousClock.now, nodes ?? Set(cluster.nodes.indices))
+    /// From now on, what these nodes acknowledge and hear counts.
+    private func struck(_ what: String, watched nodes: Set<Int>) {
+        let now = ContinuousClock.now
         state.update { $0.recovery.struck(what, at: now, watched: nodes) }
     }
 
     private func waitForRecovery(from step: ClusterSchedule.Step) async throws {
         do {
-            try await state.wait("acknowledgements") { state -> Bool? in
+            try await state.wait("the nodes to work again") { state -> Bool? in
                 if !state.failures.isEmpty { throw FleetFailed(failures: state.failures) }
                 return state.recovery.missing.isEmpty ? true : nil
             }
         } catch is WaitedTooLong {
             let missing = state.value.recovery.missing.sorted().map { "node \($0 + 1)" }.joined(separator: ", ")
-            throw FleetFailed(failures: ["no acknowledgement of \(missing) after \(step.fault.rawValue)"])
+            throw FleetFailed(failures: ["\(missing) did not work again after \(step.fault.rawValue)"])
         }
     }
 }

@@ -27,6 +27,16 @@ package final class ClusterFleet: Sendable {
         var ends: [String: Int64]?
         var failures: [String] = []
         var recovery = RecoveryTimes()
+        /// When the sends began of devices that are always on one node, by clientId.
+        var begun: [String: ContinuousClock.Instant] = [:]
+    }
+
+    /// Where a device comes to: always to one node, or through the front.
+    struct Place: Sendable {
+        let user: TestUser
+        let kind: String
+        var node: Int?
+        var isSilent = false
     }
 
     package struct Report: Sendable, CustomStringConvertible {
@@ -56,9 +66,23 @@ package final class ClusterFleet: Sendable {
 
     func fail(_ what: String) { state.update { $0.failures.append(what) } }
 
+    func noteAttempt(_ clientId: String, at begun: ContinuousClock.Instant) {
+        state.update { state in
+            if state.begun[clientId] == nil { state.begun[clientId] = begun }
+        }
+    }
+
     func noteAcknowledgement(on node: Int, begun: ContinuousClock.Instant) {
         let now = ContinuousClock.now
         state.update { $0.recovery.acknowledged(on: node, begun: begun, at: now) }
+    }
+
+    func notePush(_ clientId: String, on node: Int) {
+        let now = ContinuousClock.now
+        state.update { state in
+            guard let sent = state.begun[clientId] else { return }
+            state.recovery.heard(on: node, begun: sent, at: now)
+        }
     }
 
     /// Runs everything to its end. Throws what has nothing to do with the contract, as a node that does not start.
@@ -120,18 +144,23 @@ package final class ClusterFleet: Sendable {
 
     // MARK: The crew
 
-    /// Groups of six, direct conversations between neighbours, and one device that is always on the same node for each
-    /// node.
+    /// Groups of six, and direct conversations between neighbours. For each node a device that is always there and sends,
+    /// and one that only hears what is sent to it on the other nodes.
     private func crew() async throws -> [ClusterDevice] {
         let users = try await accounts(plan.people, "user")
         let probes = try await accounts(cluster.nodes.count, "probe")
+        let listeners = try await accounts(cluster.nodes.count, "listener")
         var members: [String: [TestUser]] = [:]
         for first in stride(from: 0, to: users.count, by: 6) {
             let some = Array(users[first..<min(first + 6, users.count)])
             members["g:\(try await cluster.rest().group("group \(first)", of: some))"] = some
         }
         members["g:\(try await cluster.rest().group("probes", of: probes))"] = probes
-        for (one, other) in zip(users, users.dropFirst()) {
+        var pairs = Array(zip(users, users.dropFirst()))
+        for (node, probe) in probes.enumerated() {
+            for (other, listener) in listeners.enumerated() where other != node { pairs.append((probe, listener)) }
+        }
+        for (one, other) in pairs {
             let conversation = one.direct(other)
             members[conversation] = [one, other]
             try await cluster.rest().succeed(
@@ -142,14 +171,15 @@ package final class ClusterFleet: Sendable {
             ends[conversation] =
                 try await cluster.rest().everything(in: conversation, by: people[0]).last?.seq ?? 0
         }
-        var places: [(user: TestUser, kind: String, node: Int?)] = users.map { ($0, "web", nil) }
-        places += users.prefix(users.count / 2).map { ($0, "ios", nil) }
-        for (node, probe) in probes.enumerated() { places.append((probe, "desktop", node)) }
+        var places = users.map { Place(user: $0, kind: "web") }
+        places += users.prefix(users.count / 2).map { Place(user: $0, kind: "ios") }
+        places += probes.enumerated().map { Place(user: $0.element, kind: "desktop", node: $0.offset) }
+        places += listeners.enumerated().map {
+            Place(user: $0.element, kind: "desktop", node: $0.offset, isSilent: true)
+        }
         let devices = places.enumerated().map { index, place in
             let own = ends.filter { members[$0.key]?.contains { $0.id == place.user.id } == true }
-            return ClusterDevice(
-                self, place.user, kind: place.kind, cursors: own, node: place.node, seed: plan.seed &+ UInt64(index + 1)
-            )
+            return ClusterDevice(self, place, cursors: own, seed: plan.seed &+ UInt64(index + 1))
         }
         for (conversation, end) in ends {
             let followers = devices.filter { $0.conversations.contains(conversation) }.map { $0.traveller.device }

@@ -19,6 +19,8 @@ package struct ClusterSchedule: Sendable {
         package let fault: ClusterFault
         /// The node that it befalls, where it is one's.
         package let node: Int
+        /// What befalls all while a node is frozen, which finds another world when it wakes up.
+        package let meanwhile: ClusterFault?
         /// How long it lasts, where it does.
         package let lasts: Duration
         /// How long everybody is left alone before it.
@@ -53,70 +55,11 @@ package struct ClusterSchedule: Sendable {
             case .nodeKilled: Int.random(in: 0...2000, using: &random)
             case .nodeLeft, .busCut, .databaseRestarted, .databaseCut, .primaryLost: 0
             }
+        let others: [ClusterFault?] = [.redisKilled, .busCut, .databaseRestarted, .databaseCut, nil, nil]
+        let meanwhile = others.randomElement(using: &random) ?? nil
         return Step(
-            fault: fault, node: .random(in: 0..<nodes, using: &random), lasts: .milliseconds(lasts),
+            fault: fault, node: .random(in: 0..<nodes, using: &random),
+            meanwhile: fault == .nodeFrozen ? meanwhile : nil, lasts: .milliseconds(lasts),
             pause: .milliseconds(Int.random(in: 200...1500, using: &random)))
-    }
-}
-
-/// How long it took from a fault until each node that lives acknowledged a send that began after the fault.
-package struct RecoveryTimes: Sendable {
-    private struct Watch: Sendable {
-        let what: String
-        let since: ContinuousClock.Instant
-        var nodes: Set<Int>
-    }
-
-    private var watches: [Watch] = []
-    private var counts: [String: Int] = [:]
-    /// In the order of their coming.
-    package private(set) var samples: [String: [Duration]] = [:]
-
-    package init() {}
-
-    /// Nodes that have not acknowledged anything since a fault.
-    package var missing: Set<Int> { watches.reduce(into: []) { $0.formUnion($1.nodes) } }
-
-    package mutating func struck(_ what: String, at instant: ContinuousClock.Instant, watched nodes: Set<Int>) {
-        counts[what, default: 0] += 1
-        watches.append(Watch(what: what, since: instant, nodes: nodes))
-    }
-
-    /// A send on a node was acknowledged.
-    package mutating func acknowledged(
-        on node: Int, begun: ContinuousClock.Instant, at instant: ContinuousClock.Instant
-    ) {
-        for index in watches.indices where watches[index].since <= begun && watches[index].nodes.contains(node) {
-            watches[index].nodes.remove(node)
-            samples[watches[index].what, default: []].append(instant - watches[index].since)
-        }
-        watches.removeAll { $0.nodes.isEmpty }
-    }
-
-    /// One line per kind of fault: how often it came, and how many milliseconds nodes took, at half and at most.
-    package var table: String {
-        let head = "fault".padded(32) + ["times", "p50 ms", "max ms"].map { $0.padded(-9) }.joined()
-        return counts.keys.sorted().reduce(head) { table, what in
-            let times = (samples[what] ?? []).sorted()
-            let figures = [
-                counts[what] ?? 0, times.isEmpty ? 0 : times[times.count / 2].wholeMilliseconds,
-                times.last?.wholeMilliseconds ?? 0,
-            ]
-            return table + "\n" + what.padded(32) + figures.map { "\($0)".padded(-9) }.joined()
-        }
-    }
-}
-
-extension Duration {
-    fileprivate var wholeMilliseconds: Int {
-        Int(components.seconds) * 1000 + Int(components.attoseconds / 1_000_000_000_000_000)
-    }
-}
-
-extension String {
-    /// Filled up with spaces behind it, or before it where `width` is negative.
-    fileprivate func padded(_ width: Int) -> String {
-        let spaces = String(repeating: " ", count: max(0, abs(width) - count))
-        return width < 0 ? spaces + self : self + spaces
     }
 }

@@ -10,6 +10,8 @@ struct Traveller: Sendable {
     let oracle: Watched<Oracle>
     /// What the device has of each conversation, over all its sessions.
     let follower: Watched<Follower>
+    /// Hears of each event that is pushed.
+    var onPush: (@Sendable (SeenEvent) -> Void)?
 }
 
 /// One connection of a device that comes with its cursors. What it hears moves the cursors, and the oracle hears it too,
@@ -111,5 +113,6 @@ extension Traveller {
     private func saw(_ event: SeenEvent, _ number: Oracle.SessionNumber, isPush: Bool) {
         oracle.update { $0.saw(number, event, isPush: isPush) }
         follower.update { $0.saw(event.conversation, event.seq) }
+        if isPush { onPush?(event) }
     }
 }
