@@ -14,9 +14,9 @@ PAGE_REQUIREMENTS := $(wildcard Tests/Page/requirements.txt)
 
 # Debian packages: to build, for the tests (the page is tried in a real browser, with Chinese text), and to count instructions.
 BUILD_PACKAGES := libsqlite3-dev libpq-dev pkg-config zlib1g-dev
-TEST_PACKAGES := $(BUILD_PACKAGES) python3-venv chromium
 HOTLOOPS_PACKAGES := $(BUILD_PACKAGES) python3 valgrind binutils
 CLUSTER_PACKAGES := python3 postgresql redis-server nginx libnginx-mod-stream openssl
+TEST_PACKAGES := $(BUILD_PACKAGES) $(CLUSTER_PACKAGES) python3-venv chromium
 
 # Installs those of the given Debian packages that are missing, and says so. Does nothing on other systems.
 define install

@@ -230,9 +230,14 @@ let package = Package(
         // End to end: a harness for real processes, and what is tried on them.
         .target(
             name: "EndToEndSupport",
-            dependencies: ["MartletWire", .product(name: "NIOHTTP1", package: "swift-nio")] + nio,
+            dependencies: [
+                "MartletWire", "MartletTestServices", .product(name: "NIOHTTP1", package: "swift-nio"),
+            ] + nio,
             path: "Tests/EndToEndSupport", swiftSettings: settings),
         tests("EndToEnd", ["EndToEndSupport", "MartletWire"]),
+        tests(
+            "ClusterTests",
+            ["EndToEndSupport", "MartletCore", "MartletSQL", "MartletTestServices", "MartletWire"]),
         tests("AccessTests", ["EndToEndSupport", "MartletTestSupport", "MartletWire", "MartletCore"] + nio),
         .target(
             name: "MartletTestSupport", dependencies: ["MartletCore", "MartletWire"], path: "Tests/MartletTestSupport",

@@ -157,6 +157,18 @@ struct OracleTests {
         #expect(run.judge() == [])
     }
 
+    @Test func `A push of what the session sent itself and was told to try again`() {
+        var oracle = Oracle()
+        oracle.watch("d:1:2", after: 1, by: ["ada"])
+        let session = oracle.began("ada", cursors: ["d:1:2": 1])
+        oracle.attempted(session, clientId: "a", sender: 1, conversation: "d:1:2", payload: "text of a")
+        oracle.leftOpen(session, clientId: "a")
+        oracle.saw(session, Run.event(2, "a", 1), isPush: true)
+        oracle.acknowledged(clientId: "a", seq: 2)
+        oracle.stored("d:1:2", Array(Run().log.prefix(2)))
+        #expect(oracle.judge() == [])
+    }
+
     @Test func `An event that differs from what is stored`() {
         var run = Run()
         run.log[3] = Run.event(4, "c", 2, payload: "edited on the way")

@@ -1,5 +1,4 @@
 import MartletWire
-import Synchronization
 
 /// Many clients that send all the time, a server that is stopped under them again and again, and an oracle that
 /// watches. How it goes is decided by the plan's seed and by what is acknowledged, never by time.
@@ -66,7 +65,7 @@ package final class Fleet: Sendable {
     let server: ServerProcess
     let plan: Plan
     let state = Watched(State())
-    let oracle = Mutex(Oracle())
+    let oracle = Watched(Oracle())
 
     package init(_ server: ServerProcess, _ plan: Plan) {
         self.server = server
@@ -97,7 +96,7 @@ package final class Fleet: Sendable {
             return statuses
         }
         let final = state.value
-        return oracle.withLock { oracle in
+        return oracle.update { oracle in
             Report(
                 breaches: oracle.judge(), failures: final.failures, closures: final.closures, statuses: statuses,
                 sent: oracle.sent, acknowledged: oracle.acknowledgedCount, retried: oracle.retried,
@@ -144,7 +143,7 @@ package final class Fleet: Sendable {
             for conversation in client.conversations where ends[conversation] == nil {
                 let events = try await rest.everything(in: conversation, by: client.user)
                 ends[conversation] = events.last?.seq ?? 0
-                oracle.withLock { $0.stored(conversation, events) }
+                oracle.update { $0.stored(conversation, events) }
             }
         }
         state.update { $0.ends = ends }

@@ -19,12 +19,6 @@ final class FleetClient: Sendable {
         var hangUpAfter = Int.max
     }
 
-    /// One connection's share.
-    struct Voyage: Sendable {
-        let client: WireClient
-        let number: Oracle.SessionNumber
-    }
-
     let device: String
     let user: TestUser
     let conversations: [String]
@@ -73,53 +67,18 @@ final class FleetClient: Sendable {
         !(error is Refused || error is WaitedTooLong || error is FleetFailed)
     }
 
-    /// Connects, signs in and syncs; sends may go out before the sync is answered.
     private func signIn() async throws -> Voyage {
-        let from = follower.value
-        let number = fleet.oracle.withLock { $0.began(device, cursors: from.cursors) }
         let limit = desk.withLock { desk in
             desk.hangUpAfter =
                 Int.random(in: 0..<3, using: &desk.random) == 0 ? .random(in: 5...60, using: &desk.random) : .max
             return [5, 50, 200].randomElement(using: &desk.random) ?? 50
         }
-        // The client asks on from within the loop that hears, so that nothing comes between.
-        let isFirst = Mutex(true)
-        let client = try await WireClient.connect(port: fleet.server.port) { [self] message in
-            hear(message, number, isFirst: isFirst.withLock { $0 })
-            if message["cmd"]?.string == "sync" { isFirst.withLock { $0 = false } }
-        }
-        let login = client.post("login", WireClient.loginData(user.token, device: kind, resume: true))
-        let sync = client.post("sync", from.syncData(limit: limit))
-        let answer = try await client.answer(to: login)
-        guard answer.code == 200 else { throw Self.unlessLeaving(answer) }
-        let voyage = Voyage(client: client, number: number)
-        try await followOn(voyage, after: sync)
-        return voyage
+        let traveller = Traveller(
+            device: device, user: user, kind: kind, oracle: fleet.oracle, follower: follower)
+        return try await Voyage.begin(traveller, port: fleet.server.port, first: limit, limit: anyLimit)
     }
 
-    /// Asks on while there is more; where nothing was asked before, asks.
-    private func followOn(_ voyage: Voyage, after first: String? = nil) async throws {
-        var asked = first ?? askOn(voyage)
-        while true {
-            let answer = try await voyage.client.answer(to: asked)
-            guard answer.code == 200 else { throw Self.unlessLeaving(answer) }
-            let parts = answer.data["conversations"]?.array ?? []
-            guard parts.contains(where: { $0["more"]?.bool == true }) else { return }
-            asked = askOn(voyage)
-        }
-    }
-
-    private func askOn(_ voyage: Voyage) -> String {
-        let from = follower.value
-        fleet.oracle.withLock { $0.asked(voyage.number, cursors: from.cursors) }
-        let limit = desk.withLock { desk in Int.random(in: 1...200, using: &desk.random) }
-        return voyage.client.post("sync", from.syncData(limit: limit))
-    }
-
-    /// A refusal by a node that is leaving is as good as a lost connection.
-    private static func unlessLeaving(_ answer: WireAnswer) -> any Error {
-        answer.code == 503 ? ConnectionLost() : Refused(answer)
-    }
+    private func anyLimit() -> Int { desk.withLock { desk in Int.random(in: 1...200, using: &desk.random) } }
 
     /// Waits until others have gone on without this client.
     private func stayAway() async throws {
@@ -143,39 +102,6 @@ final class FleetClient: Sendable {
         fleet.state.update { $0.closures.append(.init(code: code, hadGoAway: hadGoAway)) }
     }
 
-    // MARK: Hearing
-
-    /// Everything that comes, in the order of its coming.
-    private func hear(_ message: JSONValue, _ number: Oracle.SessionNumber, isFirst: Bool) {
-        switch message["cmd"]?.string {
-        case "sync":
-            for part in message["response"]?["data"]?["conversations"]?.array ?? [] {
-                hear(part: part, number, isFirst)
-            }
-        case "msg", "event", "notify":
-            if let event = message["data"].flatMap({ SeenEvent($0) }) { saw(event, number, isPush: true) }
-        default: break
-        }
-    }
-
-    private func hear(part: JSONValue, _ number: Oracle.SessionNumber, _ isFirst: Bool) {
-        guard let conversation = part["conversationId"]?.string else { return }
-        if part["reset"]?.bool == true, let first = part["firstSeq"]?.integer {
-            fleet.oracle.withLock { $0.wasReset(number, conversation, firstSeq: first) }
-        }
-        let cursor = follower.value.cursors[conversation] ?? .max
-        for event in (part["events"]?.array ?? []).compactMap({ SeenEvent($0) }) {
-            // Where the client asks on, pushes of other conversations that were under way have moved its cursors since.
-            if !isFirst, event.seq <= cursor { continue }
-            saw(event, number, isPush: false)
-        }
-    }
-
-    private func saw(_ event: SeenEvent, _ number: Oracle.SessionNumber, isPush: Bool) {
-        fleet.oracle.withLock { $0.saw(number, event, isPush: isPush) }
-        follower.update { $0.saw(event.conversation, event.seq) }
-    }
-
     // MARK: Sending
 
     /// Sends until the connection ends or there is nothing more to do; returns true where the client hung up by itself.
@@ -188,7 +114,7 @@ final class FleetClient: Sendable {
 
     private func lane(_ voyage: Voyage) async throws -> Bool {
         while let send = next() {
-            fleet.oracle.withLock {
+            fleet.oracle.update {
                 $0.attempted(
                     voyage.number, clientId: send.clientId, sender: user.id, conversation: send.conversation,
                     payload: send.payload)
@@ -204,7 +130,7 @@ final class FleetClient: Sendable {
             switch (answer.code, answer.data["seq"]?.integer) {
             case (200, .some(let seq)):
                 if desk.withLock({ desk in Int.random(in: 0..<64, using: &desk.random) == 0 }) {
-                    do { try await followOn(voyage) } catch is ConnectionLost {
+                    do { try await voyage.followOn(limit: anyLimit) } catch is ConnectionLost {
                         // The lane's next send meets the same.
                     }
                 }
@@ -226,7 +152,7 @@ final class FleetClient: Sendable {
 
     /// Returns true where it is time to hang up.
     private func acknowledged(_ send: Send, _ seq: Int64) -> Bool {
-        let isRepeat = fleet.oracle.withLock { oracle in
+        let isRepeat = fleet.oracle.update { oracle in
             defer { oracle.acknowledged(clientId: send.clientId, seq: seq) }
             return oracle.isAcknowledged(send.clientId)
         }
@@ -256,7 +182,7 @@ final class FleetClient: Sendable {
     }
 
     /// In the form of a UUIDv7.
-    private static func identifier(_ random: inout SeededRandom) -> String {
+    static func identifier(_ random: inout SeededRandom) -> String {
         let high = String(random.next() | 1 << 63, radix: 16)
         let low = String(random.next() | 1 << 63, radix: 16)
         return "\(high.prefix(8))-\(high.dropFirst(8).prefix(4))-7\(high.suffix(3))-\(low.prefix(4))-\(low.suffix(12))"
@@ -315,7 +241,7 @@ extension FleetClient {
         }
         for (conversation, end) in ends {
             let devices = clients.filter { $0.conversations.contains(conversation) }.map(\.device)
-            fleet.oracle.withLock { $0.watch(conversation, after: end, by: devices) }
+            fleet.oracle.update { $0.watch(conversation, after: end, by: devices) }
         }
         return clients
     }

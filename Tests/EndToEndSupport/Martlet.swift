@@ -98,9 +98,23 @@ enum Martlet {
     }
 }
 
-/// Processes that must not outlive the test run.
+/// Processes that must not outlive the test run, however it ends.
 enum Orphans {
     private static let alive = Mutex<Set<Int32>?>(nil)
+    /// Hears of each process, and kills those that are left when the system closes the pipe.
+    private static let watchdog = Mutex<Pipe?>(nil)
+
+    private static let script = """
+        trap '' HUP INT TERM
+        alive=" "
+        while read -r sign pid; do
+            case $sign in
+                +) alive="$alive$pid " ;;
+                -) alive="${alive%% "$pid" *} ${alive#* "$pid" }" ;;
+            esac
+        done
+        for pid in $alive; do kill -KILL "$pid" 2>/dev/null; done
+        """
 
     static func add(_ pid: Int32) {
         alive.withLock { alive in
@@ -110,9 +124,32 @@ enum Orphans {
             }
             alive?.insert(pid)
         }
+        tell("+ \(pid)")
     }
 
-    static func remove(_ pid: Int32) { alive.withLock { _ = $0?.remove(pid) } }
+    static func remove(_ pid: Int32) {
+        let isKnown = alive.withLock { $0?.remove(pid) != nil }
+        if isKnown { tell("- \(pid)") }
+    }
+
+    private static func tell(_ line: String) {
+        watchdog.withLock { watchdog in
+            if watchdog == nil { watchdog = try? makeWatchdog() }
+            try? watchdog?.fileHandleForWriting.write(contentsOf: Data("\(line)\n".utf8))
+        }
+    }
+
+    private static func makeWatchdog() throws -> Pipe {
+        let (pipe, process) = (Pipe(), Process())
+        _ = fcntl(pipe.fileHandleForWriting.fileDescriptor, F_SETFD, FD_CLOEXEC)
+        process.executableURL = URL(fileURLWithPath: "/bin/sh")
+        process.arguments = ["-c", script]
+        process.standardInput = pipe
+        process.standardOutput = FileHandle.nullDevice
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        return pipe
+    }
 
     private static func end() {
         for pid in alive.withLock({ $0 ?? [] }) { kill(pid, SIGKILL) }

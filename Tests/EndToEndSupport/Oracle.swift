@@ -104,6 +104,11 @@ package struct Oracle: Sendable {
         sessions[session.index].attempted.insert(clientId)
     }
 
+    /// A send was answered with "not now", which says nothing of what became of it: it may be pushed to its own session.
+    package mutating func leftOpen(_ session: SessionNumber, clientId: String) {
+        sessions[session.index].begun.remove(clientId)
+    }
+
     /// A send was answered with success.
     package mutating func acknowledged(clientId: String, seq: Int64) { attempts[clientId]?.answers.insert(seq) }
 

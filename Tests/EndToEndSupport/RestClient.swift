@@ -6,8 +6,13 @@ import NIOPosix
 /// REST over loopback, one connection per call.
 package struct RestClient: Sendable {
     package let port: Int
+    /// How long an answer may take.
+    private let timeout: Duration
 
-    package init(port: Int) { self.port = port }
+    package init(port: Int, timeout: Duration = patience) {
+        self.port = port
+        self.timeout = timeout
+    }
 
     /// Sends `json` (as `application/json`) or `body` as they are.
     package func call(
@@ -41,7 +46,7 @@ package struct RestClient: Sendable {
         // A refused upload may be answered before it was read.
         channel.writeAndFlush(HTTPClientRequestPart.end(nil), promise: nil)
         defer { channel.close(promise: nil) }
-        return try await exchange.wait("the answer to \(method) \(path)") { exchange in
+        return try await exchange.wait("the answer to \(method) \(path)", for: timeout) { exchange in
             if let answer = exchange.answer { return answer }
             if exchange.isClosed { throw ConnectionLost("the answer to \(method) \(path)") }
             return nil

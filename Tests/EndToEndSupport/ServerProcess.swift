@@ -123,6 +123,7 @@ package final class ServerProcess: Sendable {
             if let answer = try? await client.call("GET", "/readyz"), answer.status == 200 { return }
             if let status { throw ServerDidNotStart(status: status, log: log) }
             guard ContinuousClock.now < deadline else { throw WaitedTooLong(description: "waited for /readyz") }
+            try await Task.sleep(for: .milliseconds(20))
         }
     }
 

@@ -36,12 +36,15 @@ package final class WireClient: Sendable {
     /// the connection's loop. `receiveBuffer` (bytes of the socket) is for readers that are to be slow.
     package static func connect(
         port: Int, path: String = "/ws", headers: [(name: String, value: String)] = [], receiveBuffer: Int? = nil,
-        onMessage: (@Sendable (JSONValue) -> Void)? = nil
+        timeout: Duration = patience, onMessage: (@Sendable (JSONValue) -> Void)? = nil
     ) async throws -> WireClient {
         let key = UpgradeRequest.randomKey()
         let client = try await connectRaw(port: port, key: key, receiveBuffer: receiveBuffer, onMessage: onMessage)
         client.sendRaw(UpgradeRequest.client(host: "127.0.0.1:\(port)", path: path, key: key, headers: headers))
-        try await client.waitUpgraded()
+        do { try await client.waitUpgraded(timeout: timeout) } catch {
+            await client.drop()
+            throw error
+        }
         return client
     }
 
@@ -67,8 +70,8 @@ package final class WireClient: Sendable {
     }
 
     /// Waits for `101`; throws where the handshake was refused.
-    package func waitUpgraded() async throws {
-        try await inbox.wait("the upgrade") { inbox -> Bool? in
+    package func waitUpgraded(timeout: Duration = patience) async throws {
+        try await inbox.wait("the upgrade", for: timeout) { inbox -> Bool? in
             if inbox.isUpgraded { return true }
             if inbox.isClosed || inbox.refusedStatus != nil { throw UpgradeRefused(status: inbox.refusedStatus ?? 0) }
             return nil
@@ -229,8 +232,8 @@ package final class WireClient: Sendable {
 
     /// Waits for the end of the connection; returns the close frame's code.
     @discardableResult
-    package func waitClosed() async throws -> UInt16? {
-        try await inbox.wait("the close") { $0.isClosed ? .some($0.closeCode) : nil }
+    package func waitClosed(timeout: Duration = patience) async throws -> UInt16? {
+        try await inbox.wait("the close", for: timeout) { $0.isClosed ? .some($0.closeCode) : nil }
     }
 
     /// Sends a close frame; the server answers it and ends the connection.

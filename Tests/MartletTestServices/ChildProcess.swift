@@ -54,14 +54,14 @@ enum ChildProcess {
 final class FolderGuard: Sendable {
     private let pipe: Pipe
 
-    /// `folder/*/postmaster.pid` name the processes to kill.
+    /// `folder/*/*.pid` name the processes to kill.
     init(_ folder: String) throws {
         let pipe = Pipe()
         _ = fcntl(pipe.fileHandleForWriting.fileDescriptor, F_SETFD, FD_CLOEXEC)
         let script = """
             trap '' HUP INT TERM
             cat >/dev/null
-            for file in "$1"/*/postmaster.pid; do
+            for file in "$1"/*/*.pid; do
                 [ -f "$file" ] || continue
                 pid=$(head -n 1 "$file")
                 kill -KILL "$pid" $(ps -o pid= --ppid "$pid") 2>/dev/null

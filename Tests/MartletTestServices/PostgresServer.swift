@@ -51,7 +51,7 @@ package final class PostgresServer: Sendable {
     private init(_ options: Options, password: String) throws {
         self.options = options
         self.password = password
-        port = try Self.freePort()
+        port = try LoopbackPort.free()
         folder =
             FileManager.default.temporaryDirectory
             .appending(path: "martlet-postgres-\(UUID().uuidString.prefix(8))").path
@@ -259,22 +259,6 @@ package final class PostgresServer: Sendable {
     private static func isRunning(_ process: Int32) -> Bool {
         let state = fields(process).first
         return state != nil && state != "Z"
-    }
-
-    private static func freePort() throws -> Int {
-        let socket = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(socket) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = inet_addr("127.0.0.1")
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let isBound = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-                bind(socket, pointer, length) == 0 && getsockname(socket, pointer, &length) == 0
-            }
-        }
-        guard isBound else { throw ServiceFailure("no free port") }
-        return Int(UInt16(bigEndian: address.sin_port))
     }
 }
 

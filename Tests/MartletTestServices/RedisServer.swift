@@ -4,11 +4,6 @@ import Synchronization
 /// A real redis-server on a free port of 127.0.0.1, with a password and without files that last. It is gone with the
 /// test's process, however that ends. A Redis that is not installed is a failure, in one line.
 package final class RedisServer: Sendable {
-    /// What went wrong, for the one who reads the test's log.
-    package struct Failure: Error, CustomStringConvertible {
-        package let description: String
-    }
-
     package let port: Int
     package let password: String
     private let isSecure: Bool
@@ -21,7 +16,7 @@ package final class RedisServer: Sendable {
     /// With `isSecure` it speaks TLS only, with a certificate for 127.0.0.1 and localhost that it signed itself
     /// (`certificate`). `arguments`: further ones of redis-server. Returns once it answers.
     package init(isSecure: Bool = false, arguments: [String] = []) async throws {
-        port = try Self.freePort()
+        port = try LoopbackPort.free()
         password = String(UInt64.random(in: .min ... .max), radix: 36)
         self.isSecure = isSecure
         self.arguments = arguments
@@ -73,10 +68,10 @@ package final class RedisServer: Sendable {
         process.withLock { $0 = server }
         try guardian.fileHandleForWriting.write(contentsOf: Data("\(server.processIdentifier)\n".utf8))
         let end = ContinuousClock.now + .seconds(20)
-        while !answers() {
+        while !LoopbackPort.isTaken(port) {
             guard server.isRunning, ContinuousClock.now < end else {
                 let log = (try? String(contentsOfFile: folder + "/log", encoding: .utf8)) ?? ""
-                throw Failure(description: "redis-server does not start (is it installed?): \(log.suffix(500))")
+                throw ServiceFailure("redis-server does not start (is it installed?): \(log.suffix(500))")
             }
             try await Task.sleep(for: .milliseconds(20))
         }
@@ -98,16 +93,6 @@ package final class RedisServer: Sendable {
         Foundation.kill(server.processIdentifier, number)
     }
 
-    private func answers() -> Bool {
-        let socket = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(socket) }
-        var address = Self.address(port)
-        let size = socklen_t(MemoryLayout<sockaddr_in>.size)
-        return withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(socket, $0, size) == 0 }
-        }
-    }
-
     private func makeCertificate() async throws {
         let openssl = Self.process(
             [
@@ -119,7 +104,7 @@ package final class RedisServer: Sendable {
             ], FileHandle.nullDevice)
         try openssl.run()
         while openssl.isRunning { try await Task.sleep(for: .milliseconds(5)) }
-        guard openssl.terminationStatus == 0 else { throw Failure(description: "openssl makes no certificate") }
+        guard openssl.terminationStatus == 0 else { throw ServiceFailure("openssl makes no certificate") }
     }
 
     private static func process(_ command: [String], _ output: FileHandle) -> Process {
@@ -130,28 +115,5 @@ package final class RedisServer: Sendable {
         process.standardOutput = output
         process.standardError = output
         return process
-    }
-
-    private static func address(_ port: Int) -> sockaddr_in {
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        address.sin_port = in_port_t(port).bigEndian
-        return address
-    }
-
-    /// A port that nobody had a moment ago.
-    private static func freePort() throws -> Int {
-        let socket = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(socket) }
-        var address = address(0)
-        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let isBound = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-                bind(socket, pointer, size) == 0 && getsockname(socket, pointer, &size) == 0
-            }
-        }
-        guard isBound else { throw Failure(description: "no free port") }
-        return Int(in_port_t(bigEndian: address.sin_port))
     }
 }
