@@ -253,7 +253,7 @@ let package = Package(
             "MartletServerTests",
             [
                 "MartletCore", "MartletSQL", "MartletBus", "MartletAccounts", "MartletAPI", "MartletGateway",
-                "MartletLog",
+                "MartletLog", "MartletMessaging", "MartletSocial", "MartletTestServices",
                 "MartletServer", logging,
             ]),
     ]

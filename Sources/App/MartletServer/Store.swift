@@ -37,13 +37,17 @@ package struct Store: Sendable {
         self.logger = logger
     }
 
-    /// Brings it to this program's schema. Returns the names of the steps that were missing.
+    /// Brings it to this program's schema. Returns the names of the steps that were missing. Throws where a move into it is
+    /// not finished.
     package func migrate(now: Instant) async throws(Fault) -> [String] {
         switch engine {
         case .sqlite(let database):
-            try await Migrator(Migration.all(log: Migration.sqliteLog)).migrate(database, now: now)
+            return try await Migrator(Migration.all(log: Migration.sqliteLog)).migrate(database, now: now)
         case .postgres(let database):
-            try await Migrator(Migration.all(log: Migration.postgresLog)).migrate(database, now: now)
+            let steps = try await Migrator(Migration.all(log: Migration.postgresLog)).migrate(database, now: now)
+            // Half of a store would hand out numbers that are yet to come.
+            try await database.read { connection throws(Fault) in try MovingState.requireWhole(connection) }
+            return steps
         }
     }
 

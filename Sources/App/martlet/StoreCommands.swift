@@ -3,27 +3,6 @@ import MartletLog
 import MartletServer
 import MartletWire
 
-struct MigrateCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "migrate",
-        abstract: "Bring the store to this program's schema. A server does so itself at its start.")
-
-    @OptionGroup var store: StoreOptions
-    @OptionGroup var output: OutputOptions
-
-    func run() async throws {
-        let bench = try await Workbench(try await store.load())
-        bench.close()
-        if output.json {
-            Terminal.print { $0.field("applied", bench.migrated) }
-        } else {
-            Terminal.print(
-                bench.migrated.isEmpty
-                    ? "the schema is up to date" : "applied: \(bench.migrated.joined(separator: ", "))")
-        }
-    }
-}
-
 struct VerifyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify", abstract: "Prove the log's contract on the store, also while a server runs.")

@@ -90,6 +90,9 @@ struct ProgressBar {
 
     init(total: Int) { self.total = total }
 
+    /// Leaves the line of a bar that will not be full.
+    static func leave() { if isatty(STDERR_FILENO) == 1 { Terminal.write("\n", to: STDERR_FILENO) } }
+
     func show(_ done: Int) {
         guard isShown, total > 0 else { return }
         let filled = Self.width * done / total

@@ -134,7 +134,7 @@ final class PostgresPartitions: Sendable {
     }
 
     /// Attaching a table locks out nobody who appends, which making a partition in one step would.
-    private static func make(_ table: String, _ part: Int64, _ connection: any SQLConnection) throws(Fault) {
+    static func make(_ table: String, _ part: Int64, _ connection: any SQLConnection) throws(Fault) {
         let name = "\(table)_\(part)"
         guard try connection.integer("SELECT count(*) FROM pg_class WHERE oid = to_regclass(\(name))") == 0 else {
             return
