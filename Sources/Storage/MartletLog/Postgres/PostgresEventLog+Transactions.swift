@@ -7,7 +7,7 @@ extension PostgresEventLog {
         on conversation: ConversationID?,
         _ body: @escaping @Sendable (any SQLConnection, inout [Draft]) throws(Fault) -> Value
     ) async throws(Fault) -> Value {
-        try await makePartitions()
+        try await makePartitions(for: clock.now)
         let touched = TouchedConversations()
         let (clock, partitions) = (clock, partitions)
         let (database, turn) = (database, conversation.map(PostgresBuckets.turn))
@@ -48,12 +48,28 @@ extension PostgresEventLog {
         return events
     }
 
-    private func makePartitions() async throws(Fault) {
-        let now = clock.now
+    /// Makes the partitions of a time, unless they are known to be there. Those who come meanwhile wait for the same.
+    func makePartitions(for now: Instant) async throws(Fault) {
         guard !partitions.cover(now) else { return }
+        let task = making.withLock { making in
+            // Awaited right below, by each that asks.
+            let task = making ?? Task { await makePartitionsOnce(for: now) }
+            making = task
+            return task
+        }
+        try await task.value.get()
+    }
+
+    private func makePartitionsOnce(for now: Instant) async -> Result<Void, Fault> {
         let partitions = partitions
-        try await database.alter { connection throws(Fault) in try partitions.make(for: now, connection) }
-        partitions.made(for: now)
+        defer { making.withLock { $0 = nil } }
+        do throws(Fault) {
+            try await database.alter { connection throws(Fault) in try partitions.make(for: now, connection) }
+            partitions.made(for: now)
+            return .success(())
+        } catch {
+            return .failure(error)
+        }
     }
 
     package func lastSeq(_ conversation: ConversationID, in connection: any SQLConnection) throws(Fault) -> Int64 {

@@ -68,11 +68,10 @@ package final class PostgresDatabase: Database {
     }
 
     package func alter<Value: Sendable>(
-        _ body: @escaping @Sendable (any SQLConnection) throws(Fault) -> Value
+        within limit: Duration?, _ body: @escaping @Sendable (any SQLConnection) throws(Fault) -> Value
     ) async throws(Fault) -> Value {
-        // A change may rewrite a table, and waits for another node's: longer than any other statement may take.
         var settings = settings
-        settings.statementTimeout = .seconds(1800)
+        settings.statementTimeout = limit ?? settings.statementTimeout
         let work = PostgresSession.Work(
             mode: .alter, turn: nil, deadline: Deadline(after: settings.patience), lockingOnRetry: { [] }, body: body)
         let result = await withCheckedContinuation { (continuation: CheckedContinuation<Result<Value, Fault>, Never>) in
