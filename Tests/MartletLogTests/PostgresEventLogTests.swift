@@ -159,6 +159,21 @@ import Testing
         }
     }
 
+    @Test func `A transaction makes a partition that is not there any more`() async throws {
+        try await LogFixture.run(.postgres) { fixture throws in
+            _ = try await fixture.log.append(message("one"))
+            try await fixture.database.alter { connection throws(Fault) in
+                for table in ["log_events", "log_retries"] {
+                    for part in try PostgresPartitions.parts(of: table, connection) where part > 0 {
+                        try connection.run(SQL(stringLiteral: "DROP TABLE \(table)_\(part)"))
+                    }
+                }
+            }
+            try await fixture.log.transact { _, drafts throws(Fault) in drafts = [message("two")] }
+            #expect(try await fixture.seqs(direct) == [2])
+        }
+    }
+
     @Test func `Those who need the same new partitions wait for one who makes them`() async throws {
         let store = PostgresStore()
         let clock = ManualClock()

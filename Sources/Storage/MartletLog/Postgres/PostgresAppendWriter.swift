@@ -89,7 +89,7 @@ final class PostgresAppendWriter {
             // another connection may find the one that is.
             close()
             return attempt == 1 && wasConnected
-        case .refused where failure.sqlState == "23514":
+        case .refused where failure.sqlState == PostgresPartitions.missing:
             // No partition takes a row of this time.
             partitions.forget()
             return attempt <= 2
