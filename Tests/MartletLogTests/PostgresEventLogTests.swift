@@ -1,8 +1,9 @@
 import MartletCore
-import MartletLog
 import MartletSQL
 import MartletTestServices
 import Testing
+
+@testable import MartletLog
 
 /// What only the engine on PostgreSQL can be asked: several nodes, busy conversations, partitions.
 @Suite struct PostgresEventLogTests {
@@ -155,6 +156,58 @@ import Testing
             let newest = try await fixture.log.read(direct, 1...Int64.max, limit: 5, newest: true).events.map(\.seq)
             #expect(newest == Array((expected - 4)...expected))
             try await verify(fixture.database)
+        }
+    }
+
+    @Test func `A transaction makes a partition that is not there any more`() async throws {
+        try await LogFixture.run(.postgres) { fixture throws in
+            _ = try await fixture.log.append(message("one"))
+            try await fixture.database.alter { connection throws(Fault) in
+                for table in ["log_events", "log_retries"] {
+                    for part in try PostgresPartitions.parts(of: table, connection) where part > 0 {
+                        try connection.run(SQL(stringLiteral: "DROP TABLE \(table)_\(part)"))
+                    }
+                }
+            }
+            try await fixture.log.transact { _, drafts throws(Fault) in drafts = [message("two")] }
+            #expect(try await fixture.seqs(direct) == [2])
+        }
+    }
+
+    @Test func `Those who need the same new partitions wait for one who makes them`() async throws {
+        let store = PostgresStore()
+        let clock = ManualClock()
+        let open = try await open(store, clock)
+        let log = try #require(open.log as? PostgresEventLog)
+        // As a migration that another node has begun.
+        let other = try PostgresConnection(try await store.url, statementTimeout: .seconds(60), name: "other")
+        defer { other.close() }
+        _ = try other.execute(PostgresStatement(text: "SELECT pg_advisory_lock(\(PostgresLock.space), 1000)"))
+        clock.advance(.seconds(30 * 86_400))
+        let tasks = (0..<30).map { _ in Task { await reason { try await log.makePartitions(for: clock.now) } } }
+        func connections() throws -> Int {
+            try other.execute(
+                "SELECT 1 AS one FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'advisory'"
+            ).rows.count
+        }
+        while try connections() == 0 { await Task.yield() }
+        // All others had their turn to ask as well.
+        for _ in 0..<1000 { await Task.yield() }
+        #expect(try connections() == 1)
+        _ = try other.execute(PostgresStatement(text: "SELECT pg_advisory_unlock(\(PostgresLock.space), 1000)"))
+        for task in tasks {
+            let thrown = await task.value
+            #expect(thrown == nil)
+        }
+        #expect(log.partitions.cover(clock.now))
+        open.close()
+        await store.remove()
+    }
+
+    @Test func `A node that begins has the partitions of its time`() async throws {
+        try await LogFixture.run(.postgres) { fixture throws in
+            let log = try #require(fixture.log as? PostgresEventLog)
+            #expect(log.partitions.cover(fixture.clock.now))
         }
     }
 

@@ -109,4 +109,52 @@ import Testing
         #expect(await send(message("three"), open.log).seq == 3)
         open.close()
     }
+
+    // MARK: Lost commits
+
+    /// Takes a conversation away, as a standby does that was promoted without the last commits.
+    private func lose(_ conversation: ConversationID, _ fixture: LogFixture) async throws {
+        try await fixture.database.write { connection throws(Fault) in
+            let key = try connection.integer("SELECT id FROM log_conversations WHERE name = \(conversation)") ?? 0
+            try connection.run("DELETE FROM log_events WHERE conversation = \(key)")
+            try connection.run("DELETE FROM log_retries WHERE conversation = \(key)")
+            try connection.run("DELETE FROM log_conversations WHERE id = \(key)")
+        }
+    }
+
+    @Test func `Another connection finds conversations anew, since another server may have others`() async throws {
+        try await LogFixture.run(.postgres) { fixture throws in
+            for id in Int64(1)...8 { _ = try await fixture.log.append(message("one", in: group(id))) }
+            for id in Int64(1)...8 { try await lose(group(id), fixture) }
+            // Under the key that the first one had.
+            try await fixture.database.write { connection throws(Fault) in
+                try connection.run(
+                    "INSERT INTO log_conversations (id, name) OVERRIDING SYSTEM VALUE VALUES (1, 'g:99')")
+                _ = try connection.rows(
+                    """
+                    SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
+                    WHERE datname = current_database() AND application_name LIKE 'martlet-log-%'
+                    """)
+            }
+            for id in Int64(1)...8 {
+                let receipt = await send(message("again", in: group(id)), fixture.log)
+                #expect(receipt.seq == 1)
+                #expect(try await fixture.seqs(group(id)) == [1])
+            }
+        }
+    }
+
+    @Test func `A conversation that is gone fails its own sends only, and is made by the next ones`() async throws {
+        try await LogFixture.run(.postgres) { fixture throws in
+            for id in Int64(1)...8 { _ = try await fixture.log.append(message("one", in: group(id))) }
+            try await lose(group(1), fixture)
+            let lane = CollectingLane()
+            fixture.log.submit(lane.requests((1...8).map { message("two", in: group($0)) }))
+            await lane.wait(8)
+            #expect(lane.receipts.map(\.seq) == Array(repeating: 2, count: 7))
+            #expect(lane.faults.map(\.reason) == [.unavailable])
+            #expect(lane.faults.first?.retryAfter == .seconds(1))
+            #expect(await send(message("three", in: group(1)), fixture.log).seq == 1)
+        }
+    }
 }

@@ -49,16 +49,23 @@ package protocol Database: Sendable {
         _ body: @escaping @Sendable (any SQLConnection) throws(Fault) -> Value
     ) async throws(Fault) -> Value
 
-    /// A write that changes the schema: one at a time among all programs on the database, however long it takes.
+    /// A write that changes the schema: one at a time among all programs on the database. A statement, and the wait for
+    /// another program's change, may take as long as in any write; `limit` is another bound.
     func alter<Value: Sendable>(
-        _ body: @escaping @Sendable (any SQLConnection) throws(Fault) -> Value
+        within limit: Duration?, _ body: @escaping @Sendable (any SQLConnection) throws(Fault) -> Value
     ) async throws(Fault) -> Value
 }
 
 extension Database {
     package func alter<Value: Sendable>(
-        _ body: @escaping @Sendable (any SQLConnection) throws(Fault) -> Value
+        within limit: Duration?, _ body: @escaping @Sendable (any SQLConnection) throws(Fault) -> Value
     ) async throws(Fault) -> Value {
         try await write(body)
+    }
+
+    package func alter<Value: Sendable>(
+        _ body: @escaping @Sendable (any SQLConnection) throws(Fault) -> Value
+    ) async throws(Fault) -> Value {
+        try await alter(within: nil, body)
     }
 }

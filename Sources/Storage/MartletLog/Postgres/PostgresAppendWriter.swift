@@ -18,7 +18,8 @@ final class PostgresAppendWriter {
     private let partitions: PostgresPartitions
     private let logger: Logger
     private var connection: PostgresConnection?
-    /// Of committed conversations, which are never removed.
+    private var wasEverConnected = false
+    /// Of conversations that were committed on this connection's server.
     private var keys: [ConversationID: Int64] = [:]
 
     init(_ url: PostgresURL, name: String, clock: any TimeSource, partitions: PostgresPartitions, logger: Logger) {
@@ -38,6 +39,11 @@ final class PostgresAppendWriter {
         let made = try PostgresConnection(url, statementTimeout: Self.statementTimeout, name: name)
         _ = try made.pipeline(PostgresLogStatements.session)
         connection = made
+        // A server that was promoted may lack the last commits of the one before it: conversations that it has given no
+        // key yet, or will give another's.
+        keys = [:]
+        if wasEverConnected { partitions.forget() }
+        wasEverConnected = true
     }
 
     func close() {
@@ -83,7 +89,7 @@ final class PostgresAppendWriter {
             // another connection may find the one that is.
             close()
             return attempt == 1 && wasConnected
-        case .refused where failure.sqlState == "23514":
+        case .refused where failure.sqlState == PostgresPartitions.missing:
             // No partition takes a row of this time.
             partitions.forget()
             return attempt <= 2
@@ -114,7 +120,11 @@ final class PostgresAppendWriter {
             PostgresLogStatements.lock(conversations.compactMap { keys[$0] }),
             sends.store(keys, now, partitions),
         ])
-        return try sends.outcomes(results[2].rows)
+        let outcomes = try sends.outcomes(results[2].rows)
+        for (draft, outcome) in zip(drafts, outcomes) {
+            if case .failure(let fault) = outcome, fault.reason == .unavailable { keys[draft.conversation] = nil }
+        }
+        return outcomes
     }
 
     /// Makes the conversations that nobody has written to, and remembers their keys.

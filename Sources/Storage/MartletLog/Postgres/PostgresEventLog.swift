@@ -16,6 +16,8 @@ package final class PostgresEventLog: EventLog {
     let clock: any TimeSource
     let answers: LogAnswers
     let turns = Turns()
+    /// Makes partitions, for all who need them at this moment.
+    let making = Mutex<Task<Result<Void, Fault>, Never>?>(nil)
     private let appenders: [PostgresAppender]
 
     /// Opens the log, whose tables are there.
@@ -43,6 +45,12 @@ package final class PostgresEventLog: EventLog {
             let writer = PostgresAppendWriter(
                 database.url, name: "martlet-log-\(number)", clock: clock, partitions: partitions, logger: logger)
             return PostgresAppender(writer, answers, logger, number: number)
+        }
+        do throws(Fault) {
+            try await makePartitions(for: clock.now)
+        } catch {
+            for appender in appenders { appender.close() }
+            throw error
         }
     }
 

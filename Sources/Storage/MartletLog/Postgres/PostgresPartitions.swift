@@ -7,6 +7,8 @@ import Synchronization
 final class PostgresPartitions: Sendable {
     /// A day of retry records, in milliseconds.
     static let day: Int64 = 86_400_000
+    /// The SQLSTATE of an insert that no partition takes: `check_violation`.
+    static let missing = "23514"
     /// Clocks of nodes differ by less.
     private static let slack = Duration.seconds(300)
     /// Holds off a second maker of partitions: beside the buckets' locks.

@@ -62,7 +62,8 @@ struct PostgresSends {
             ])
     }
 
-    /// What became of each draft, by what `store` returned.
+    /// What became of each draft, by what `store` returned. One whose conversation is not there any more is refused with
+    /// `unavailable`: the others are stored.
     func outcomes(_ rows: [SQLRow]) throws(PostgresFailure) -> [AppendOutcome] {
         guard rows.count == leaders.count else {
             throw PostgresFailure(.refused, "\(rows.count) outcomes of \(leaders.count) sends")
@@ -81,6 +82,10 @@ struct PostgresSends {
             let row = rows[leader]
             let earlier = try row.optionalInteger("digest")
             let isFirst = leaders[leader] == index
+            guard let seq = try row.optionalInteger("seq") else {
+                outcomes.append(.failure(Self.gone))
+                continue
+            }
             guard (earlier ?? digests[leaders[leader]]) == digests[index]
             else {
                 outcomes.append(
@@ -90,9 +95,11 @@ struct PostgresSends {
             outcomes.append(
                 .success(
                     Receipt(
-                        seq: try row.integer("seq"), ordinal: try row.integer("ordinal"), time: try row.instant("time"),
+                        seq: seq, ordinal: try row.integer("ordinal"), time: try row.instant("time"),
                         isRepeat: earlier != nil || !isFirst)))
         }
         return outcomes
     }
+
+    private static let gone = Fault(.unavailable, "the conversation has to be found anew", retryAfter: .seconds(1))
 }

@@ -23,6 +23,9 @@ package struct Migration: Sendable {
 
 /// Brings a database to the schema of this program.
 package struct Migrator: Sendable {
+    /// What a step's statement may take, and the wait for another node's migration: a step may rewrite a table.
+    private static let limit = Duration.seconds(1800)
+
     private let migrations: [Migration]
 
     /// `migrations` in ascending order of their numbers.
@@ -34,7 +37,7 @@ package struct Migrator: Sendable {
     @discardableResult
     package func migrate(_ database: some Database, now: Instant) async throws(Fault) -> [String] {
         let migrations = migrations
-        return try await database.alter { connection throws(Fault) in
+        return try await database.alter(within: Self.limit) { connection throws(Fault) in
             for table in Self.tables { try connection.run(table) }
             try Self.refuseNewer(try Self.floor(connection), than: migrations)
             let applied = try connection.integer("SELECT max(number) FROM schema_migrations") ?? 0

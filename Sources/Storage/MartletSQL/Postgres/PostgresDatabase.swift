@@ -6,7 +6,8 @@ import MartletCore
 ///
 /// A write is SERIALIZABLE, and its body is run again where it got in the way of another one: bodies have no effects
 /// outside of their transaction. A read sees one moment. Where the database can't be reached jobs fail at once with
-/// `unavailable`, until a thread has reached it again.
+/// `unavailable`, until a thread has reached it again. A thread that has no connection while others have leaves the jobs to
+/// these.
 package final class PostgresDatabase: Database {
     package struct Settings: Sendable {
         package var connections = 8
@@ -67,11 +68,10 @@ package final class PostgresDatabase: Database {
     }
 
     package func alter<Value: Sendable>(
-        _ body: @escaping @Sendable (any SQLConnection) throws(Fault) -> Value
+        within limit: Duration?, _ body: @escaping @Sendable (any SQLConnection) throws(Fault) -> Value
     ) async throws(Fault) -> Value {
-        // A change may rewrite a table, and waits for another node's: longer than any other statement may take.
         var settings = settings
-        settings.statementTimeout = .seconds(1800)
+        settings.statementTimeout = limit ?? settings.statementTimeout
         let work = PostgresSession.Work(
             mode: .alter, turn: nil, deadline: Deadline(after: settings.patience), lockingOnRetry: { [] }, body: body)
         let result = await withCheckedContinuation { (continuation: CheckedContinuation<Result<Value, Fault>, Never>) in
@@ -103,12 +103,11 @@ package final class PostgresDatabase: Database {
         let patience = settings.patience
         let result = await withCheckedContinuation { (continuation: CheckedContinuation<Result<Value, Fault>, Never>) in
             pool.submit(
-                ClosureJob { session in
-                    session.run(
-                        PostgresSession.Work(
-                            mode: mode, turn: turn, deadline: Deadline(after: patience),
-                            lockingOnRetry: lockingOnRetry, body: body)
-                    )
+                ClosureJob { session, mayBeGivenBack in
+                    let work = PostgresSession.Work(
+                        mode: mode, turn: turn, deadline: Deadline(after: patience), lockingOnRetry: lockingOnRetry,
+                        body: body)
+                    return mayBeGivenBack ? session.runUnlessOthersCan(work) : session.run(work)
                 } answer: {
                     continuation.resume(returning: $0)
                 })
@@ -122,23 +121,28 @@ package final class PostgresDatabase: Database {
                 try gate.connect { () throws(PostgresFailure) in
                     try PostgresConnection(url, statementTimeout: settings.statementTimeout, name: settings.name)
                 }
-            }, left: { gate.left() })
+            }, left: { gate.left() }, othersAreConnected: { gate.open > 0 })
     }
 }
 
 /// A closure as a job.
 private final class ClosureJob<Value: Sendable>: PostgresJob {
-    private let work: @Sendable (PostgresSession) -> Result<Value, Fault>
+    private let work: @Sendable (PostgresSession, Bool) -> Result<Value, Fault>?
     private let answer: @Sendable (Result<Value, Fault>) -> Void
 
     init(
-        _ work: @escaping @Sendable (PostgresSession) -> Result<Value, Fault>,
+        _ work: @escaping @Sendable (PostgresSession, Bool) -> Result<Value, Fault>?,
         answer: @escaping @Sendable (Result<Value, Fault>) -> Void
     ) {
         self.work = work
         self.answer = answer
     }
 
-    func run(on session: PostgresSession) { answer(work(session)) }
+    func run(on session: PostgresSession, mayBeGivenBack: Bool) -> Bool {
+        guard let result = work(session, mayBeGivenBack) else { return false }
+        answer(result)
+        return true
+    }
+
     func refuse(_ fault: Fault) { answer(.failure(fault)) }
 }

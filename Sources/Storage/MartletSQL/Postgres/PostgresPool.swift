@@ -3,8 +3,9 @@ import MartletCore
 
 /// Work for one of the pool's threads.
 protocol PostgresJob: AnyObject, Sendable {
-    /// Runs on a session's thread, and answers.
-    func run(on session: PostgresSession)
+    /// Runs on a session's thread, and answers. False where it did neither, since this session has no connection and
+    /// others have: only where that is allowed.
+    func run(on session: PostgresSession, mayBeGivenBack: Bool) -> Bool
     /// Called instead where the job can't be taken, or waited too long.
     func refuse(_ fault: Fault)
 }
@@ -15,6 +16,9 @@ final class PostgresPool: @unchecked Sendable {
         let job: any PostgresJob
         let deadline: Deadline
     }
+
+    /// What a thread without a connection leaves to the others before it looks for work again, in seconds.
+    private static let pause = 0.05
 
     private let settings: PostgresDatabase.Settings
     /// Guards the variables; the threads sleep on it. The rest of the class is immutable.
@@ -39,7 +43,11 @@ final class PostgresPool: @unchecked Sendable {
             threads.enter()
             let thread = Thread { [self, threads] in
                 let session = makeSession()
-                while let job = take() { job.run(on: session) }
+                while let taken = take() {
+                    if taken.job.run(on: session, mayBeGivenBack: !taken.deadline.isPast) { continue }
+                    giveBack(taken)
+                    Thread.sleep(forTimeInterval: Self.pause)
+                }
                 session.close()
                 threads.leave()
             }
@@ -72,13 +80,26 @@ final class PostgresPool: @unchecked Sendable {
     }
 
     /// Sleeps until there is work; nil when there never will be.
-    private func take() -> (any PostgresJob)? {
+    private func take() -> Waiting? {
         condition.withLock {
             while true {
-                if let next = removeFirst() { return next.job }
+                if let next = removeFirst() { return next }
                 if isClosing { return nil }
                 condition.wait()
             }
+        }
+    }
+
+    /// Puts a job back in front, for a thread with a connection.
+    private func giveBack(_ taken: Waiting) {
+        condition.withLock {
+            if head > 0 {
+                head -= 1
+                waiting[head] = taken
+            } else {
+                waiting.insert(taken, at: 0)
+            }
+            condition.signal()
         }
     }
 

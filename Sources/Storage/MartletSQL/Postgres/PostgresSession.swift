@@ -29,6 +29,8 @@ final class PostgresSession {
         case done(Result<Value, Fault>)
         /// Nothing is stored, and the same once more may go well.
         case again(PostgresFailure)
+        /// Nothing is stored, and there is no connection.
+        case unreached(PostgresFailure)
     }
 
     /// Tries that run without locks before those that take them.
@@ -37,12 +39,18 @@ final class PostgresSession {
 
     private let connect: () throws(PostgresFailure) -> PostgresConnection
     private let left: () -> Void
+    private let othersAreConnected: () -> Bool
     private var connection: PostgresConnection?
 
-    /// `connect` makes a connection or refuses; `left` hears of each that is closed.
-    init(connect: @escaping () throws(PostgresFailure) -> PostgresConnection, left: @escaping () -> Void) {
+    /// `connect` makes a connection or refuses; `left` hears of each that is closed. `othersAreConnected` is asked when
+    /// this session has none.
+    init(
+        connect: @escaping () throws(PostgresFailure) -> PostgresConnection, left: @escaping () -> Void,
+        othersAreConnected: @escaping () -> Bool
+    ) {
         self.connect = connect
         self.left = left
+        self.othersAreConnected = othersAreConnected
     }
 
     func close() {
@@ -55,14 +63,31 @@ final class PostgresSession {
     /// Runs the work until it is committed, has failed for good, or has got in the way of others too often. It is run
     /// again only where nothing of it can be stored.
     func run<Value>(_ work: Work<Value>) -> Result<Value, Fault> {
+        switch tryOut(work) {
+        case .done(let result): result
+        case .again(let failure), .unreached(let failure): .failure(failure.fault)
+        }
+    }
+
+    /// As `run`; nil where there is no connection and other sessions have one. Then nothing of the work is stored.
+    func runUnlessOthersCan<Value>(_ work: Work<Value>) -> Result<Value, Fault>? {
+        switch tryOut(work) {
+        case .done(let result): result
+        case .again(let failure): .failure(failure.fault)
+        case .unreached(let failure): othersAreConnected() ? nil : .failure(failure.fault)
+        }
+    }
+
+    private func tryOut<Value>(_ work: Work<Value>) -> Attempt<Value> {
         var tried = 0
         while true {
-            switch attempt(work, tried: tried) {
-            case .done(let result): return result
+            let attempt = attempt(work, tried: tried)
+            switch attempt {
+            case .done, .unreached: return attempt
             case .again(let failure):
                 tried += 1
                 if tried == Self.tries || work.deadline.isPast || failure.isLost && tried > Self.freeTries {
-                    return .failure(failure.fault)
+                    return attempt
                 }
                 if failure.kind == .conflict { pause(tried) }
             }
@@ -75,8 +100,13 @@ final class PostgresSession {
     }
 
     private func attempt<Value>(_ work: Work<Value>, tried: Int) -> Attempt<Value> {
+        let connection: PostgresConnection
         do throws(PostgresFailure) {
-            let connection = try usableConnection()
+            connection = try usableConnection()
+        } catch {
+            return .unreached(error)
+        }
+        do throws(PostgresFailure) {
             let isLate = tried >= Self.freeTries && work.mode == .write
             // Always in ascending order, so that nobody waits in a circle.
             var locks = isLate ? [-1] + Set(work.lockingOnRetry()).sorted() : []
@@ -86,7 +116,7 @@ final class PostgresSession {
             if !locks.isEmpty { unlock(connection) }
             return attempt
         } catch {
-            // Not reached, or lost before the transaction.
+            // Lost before the transaction.
             close()
             return .done(.failure(error.fault))
         }
