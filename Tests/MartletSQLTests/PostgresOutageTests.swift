@@ -98,7 +98,7 @@ import Testing
         let database = try PostgresDatabase(try server.url(), settings)
         defer { database.close() }
         try await makeTable(database)
-        let faults = await withTaskGroup(of: Fault?.self) { tasks in
+        let faults = await withTaskGroup(of: Fault?.self) { tasks -> [Fault] in
             for id in Int64(1)...400 {
                 tasks.addTask {
                     await fault {
@@ -109,7 +109,9 @@ import Testing
                     }
                 }
             }
-            return await tasks.reduce(into: []) { if let fault = $1 { $0.append(fault) } }
+            return await tasks.reduce(into: []) { faults, fault in
+                if let fault { faults.append(fault) }
+            }
         }
         #expect(faults.map(\.message) == [])
         #expect(database.connections <= 8)

@@ -167,9 +167,25 @@ final class PostgresAppendWriter {
         partitions.made(for: now)
     }
 
-    /// Makes the next partitions, long before they are needed. Where it fails the next minute's batch tries again.
-    func extendPartitions() {
+    /// Makes the next partitions, long before they are needed, and drops what is out of the window. Where it fails a later
+    /// batch tries again.
+    func keepPartitions() {
         let now = clock.now
+        extendPartitions(now)
+        dropRetries(now)
+    }
+
+    private func dropRetries(_ now: Instant) {
+        guard let connection, isConnected, partitions.needDrop() else { return }
+        do throws(PostgresFailure) {
+            try onPartitions(connection) { connection throws(Fault) in try partitions.dropRetries(now, connection) }
+            partitions.dropped()
+        } catch {
+            logger.info("the log's old retry records stay for now", metadata: ["cause": "\(error)"])
+        }
+    }
+
+    private func extendPartitions(_ now: Instant) {
         guard let connection, isConnected, partitions.needExtension(now) else { return }
         do throws(PostgresFailure) {
             try onPartitions(connection) { connection throws(Fault) in try partitions.extend(now, connection) }

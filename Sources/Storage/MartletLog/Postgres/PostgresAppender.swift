@@ -121,7 +121,7 @@ final class PostgresAppender: @unchecked Sendable {
                 answers.refuse(run, error.fault)
             }
         }
-        writer.extendPartitions()
+        writer.keepPartitions()
     }
 
     /// The longest beginning that one transaction stores: plain sends, or amendments.

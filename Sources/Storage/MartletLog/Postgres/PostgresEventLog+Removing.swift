@@ -29,9 +29,12 @@ extension PostgresEventLog {
     /// Events go with their whole period, once that lies before `time`: first its conversations are told to begin
     /// later, some at a time, and then the period's partition is dropped.
     package func expire(before time: Instant) async throws(Fault) -> Int {
-        let end = PostgresPartitions.part(of: time, period: partitions.period)
+        let (now, period) = (clock.now, partitions.period)
         return try await database.alter { connection throws(Fault) in
             try connection.run("SET LOCAL lock_timeout = 500")
+            // `time` was reckoned from this node's clock.
+            let end = PostgresPartitions.part(
+                of: time - (try PostgresPartitions.advance(of: now, connection)), period: period)
             let part: Int64
             if let begun = try Self.state("expiring", connection) {
                 part = begun

@@ -49,7 +49,7 @@ package final class PostgresEventLog: EventLog {
         do throws(Fault) {
             try await makePartitions(for: clock.now)
         } catch {
-            for appender in appenders { appender.close() }
+            for appender in self.appenders { appender.close() }
             throw error
         }
     }
@@ -75,7 +75,7 @@ package final class PostgresEventLog: EventLog {
 
     /// Stops taking sends, stores those that were taken, and closes the database. Blocks.
     package func close() {
-        for appender in appenders { appender.close() }
+        for appender in self.appenders { appender.close() }
         database.close()
     }
 }

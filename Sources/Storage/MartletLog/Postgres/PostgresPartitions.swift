@@ -19,6 +19,8 @@ final class PostgresPartitions: Sendable {
         var retries: Set<Int64> = []
         /// Somebody makes the next ones, or failed at it a moment ago.
         var nextAttempt: ContinuousClock.Instant?
+        /// When to look for retries out of the window; nil until the next partition was made.
+        var nextDrop: ContinuousClock.Instant?
     }
 
     /// Milliseconds of events in one partition.
@@ -99,8 +101,7 @@ final class PostgresPartitions: Sendable {
         }
     }
 
-    /// Within a transaction: makes the partitions of `now` and those that come next, and drops the retries that are out
-    /// of the window. Behind the commit comes `extended`.
+    /// Within a transaction: makes the partitions of `now` and those that come next. Behind the commit comes `extended`.
     func extend(_ now: Instant, _ connection: any SQLConnection) throws(Fault) {
         try connection.run("SET LOCAL lock_timeout = 500")
         _ = try connection.rows(Self.lock)
@@ -109,9 +110,6 @@ final class PostgresPartitions: Sendable {
             try Self.make("log_events", current.events + step, connection)
             try Self.make("log_retries", current.retries + step, connection)
         }
-        for part in try Self.parts(of: "log_retries", connection) where part < oldestRetries(now) {
-            try connection.run(SQL(stringLiteral: "DROP TABLE log_retries_\(part)"))
-        }
     }
 
     /// Only the newest ones are ever asked for again.
@@ -119,8 +117,39 @@ final class PostgresPartitions: Sendable {
         let current = parts(of: now)
         state.withLock {
             $0 = State(
-                events: [current.events, current.events + 1], retries: [current.retries, current.retries + 1])
+                events: [current.events, current.events + 1], retries: [current.retries, current.retries + 1],
+                nextDrop: .now)
         }
+    }
+
+    /// True for one caller, when retries may be out of the window. Unless that one says `dropped`, somebody is told again in
+    /// an hour.
+    func needDrop() -> Bool {
+        state.withLock { state in
+            guard let next = state.nextDrop, next <= .now else { return false }
+            state.nextDrop = .now + .seconds(3600)
+            return true
+        }
+    }
+
+    /// Within a transaction of its own: drops the retries that are out of the window. Who reads them for long, as a backup
+    /// does, is in its way, and all who append wait behind it meanwhile: so it gives up soon. Behind the commit comes
+    /// `dropped`.
+    func dropRetries(_ now: Instant, _ connection: any SQLConnection) throws(Fault) {
+        try connection.run("SET LOCAL lock_timeout = 50")
+        let oldest = oldestRetries(now - (try Self.advance(of: now, connection)))
+        for part in try Self.parts(of: "log_retries", connection) where part < oldest {
+            try connection.run(SQL(stringLiteral: "DROP TABLE log_retries_\(part)"))
+        }
+    }
+
+    func dropped() { state.withLock { $0.nextDrop = nil } }
+
+    /// How far a node's clock is ahead of the server's; 0 where it is not. What is dropped is dropped by the clock that is
+    /// behind: a wrong one must not take away what others still need.
+    static func advance(of now: Instant, _ connection: any SQLConnection) throws(Fault) -> Duration {
+        let server = try connection.integer("SELECT (extract(epoch FROM now()) * 1000)::bigint") ?? 0
+        return .milliseconds(max(0, now.milliseconds - server))
     }
 
     /// The existing partitions of a table, ascending.

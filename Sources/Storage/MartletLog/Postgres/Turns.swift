@@ -8,7 +8,7 @@ final class Turns: Sendable {
     private static let capacity = 2000
 
     /// Those who wait, by key; a key is there while somebody is through.
-    private let waiting = Mutex<[Int32: [CheckedContinuation<Void, Never>]]>([:])
+    private let waiting = Mutex<[Int32: [CheckedContinuation<Bool, Never>]]>([:])
 
     /// Runs `work` when it is its turn. Throws `overloaded` where too many wait.
     func take<Value>(_ key: Int32?, _ work: () async throws(Fault) -> Value) async throws(Fault) -> Value {
@@ -19,29 +19,29 @@ final class Turns: Sendable {
     }
 
     private func enter(_ key: Int32) async throws(Fault) {
-        let isFull = waiting.withLock { ($0[key]?.count ?? 0) >= Self.capacity }
-        guard !isFull else { throw Fault(.overloaded, "too many changes at once", retryAfter: .seconds(1)) }
-        await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
-            let isFree = waiting.withLock { waiting in
-                if waiting[key] == nil {
+        let isThrough = await withCheckedContinuation { (continuation: CheckedContinuation<Bool, Never>) in
+            let answer = waiting.withLock { waiting -> Bool? in
+                guard let count = waiting[key]?.count else {
                     waiting[key] = []
                     return true
                 }
+                guard count < Self.capacity else { return false }
                 waiting[key]?.append(continuation)
-                return false
+                return nil
             }
-            if isFree { continuation.resume() }
+            if let answer { continuation.resume(returning: answer) }
         }
+        guard isThrough else { throw Fault(.overloaded, "too many changes at once", retryAfter: .seconds(1)) }
     }
 
     private func leave(_ key: Int32) {
-        let next = waiting.withLock { waiting -> CheckedContinuation<Void, Never>? in
+        let next = waiting.withLock { waiting -> CheckedContinuation<Bool, Never>? in
             guard waiting[key]?.isEmpty == false else {
                 waiting[key] = nil
                 return nil
             }
             return waiting[key]?.removeFirst()
         }
-        next?.resume()
+        next?.resume(returning: true)
     }
 }
