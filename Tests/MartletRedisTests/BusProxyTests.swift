@@ -92,6 +92,38 @@ import Testing
         await net.end()
     }
 
+    @Test func `Signals that are worth little leave room for events`() async throws {
+        let net = try await net()
+        let users = (1...1000).map { UserID(unchecked: $0) }
+        net.server.freeze()
+        for _ in 0..<50 { net.proxied.broker.post(.presence(UserID(unchecked: 5000), online: true, to: users)) }
+        let dropped = net.proxied.metric("martlet_bus_dropped_total")
+        let queued = net.proxied.metric("martlet_bus_queue")
+        net.proxied.broker.publish([event(group, 1)])
+        let after = net.proxied.metric("martlet_bus_dropped_total")
+        net.server.thaw()
+        #expect(dropped >= 10_000 && after == dropped)
+        #expect(queued <= 32_768 + 10)
+        #expect(await eventually { net.direct.seen.seqs == [1] || net.direct.seen.signals.contains(.missed) })
+        await net.end()
+    }
+
+    @Test func `Nobody asks the log for signals that were refused`() async throws {
+        let net = try await net()
+        net.proxy.refuse(true)
+        net.proxy.cut(.publish)
+        #expect(await eventually { !net.proxied.servers.areUp })
+        net.proxied.broker.post(.typing(group, by: UserID(unchecked: 1), to: .followers))
+        net.proxied.broker.post(.rightsChanged(group, nil))
+        #expect(net.proxied.metric("martlet_bus_dropped_total") == 2)
+        net.proxy.refuse(false)
+        #expect(await eventually { net.proxied.servers.areUp })
+        net.proxied.broker.publish([event(group, 1)])
+        #expect(await eventually { net.direct.seen.seqs == [1] })
+        #expect(net.direct.seen.signals.isEmpty)
+        await net.end()
+    }
+
     @Test func `What does not fit into the queue is refused, and told as missed`() async throws {
         let net = try await net()
         net.server.freeze()

@@ -31,6 +31,7 @@ import Testing
     @Test func `A server that can't be used is told by its kind`() {
         #expect(failure(.error("WRONGPASS no")) == .wrongPassword)
         #expect(failure(.error("NOAUTH HELLO must be called")) == .wrongPassword)
+        #expect(failure(.error("NOPERM no spublish")) == .forbidden("NOPERM no spublish"))
         #expect(failure(.error("ERR unknown command 'HELLO'")) == .tooOld(version: "below 6"))
         #expect(failure(.map([.text("version"), .text("6.2.1")])) == .tooOld(version: "6.2.1"))
         #expect(failure(.map([.text("version"), .text("10.0.0")])) == nil)

@@ -62,6 +62,51 @@ import Testing
         for node in nodes { await node.servers.shutdown() }
     }
 
+    @Test func `When a node vanishes the others ask the log, and not when it leaves`() async throws {
+        let server = try await RedisServer()
+        let nodes = try ["one", "two", "three"].map { try RedisNode([server.url], $0) }
+        let directories = nodes.map {
+            RedisNodeDirectory($0.servers, incarnation: $0.incarnation, lease: .seconds(2))
+        }
+        for node in nodes { #expect(await node.start()) }
+        for index in 1...2 { await directories[index].announce(record(nodes[index], "\(index)")) }
+        #expect(await eventually { directories[0].nodes().count == 2 })
+        await directories[1].leave()
+        #expect(await eventually { directories[0].nodes().count == 1 })
+        #expect(nodes[0].seen.signals.isEmpty)
+        await nodes[2].servers.shutdown()
+        #expect(await eventually { nodes[0].seen.signals == [.missed] })
+        #expect(directories[0].nodes().isEmpty)
+        for node in nodes { await node.servers.shutdown() }
+    }
+
+    @Test func `Who may live is known for as long as nobody can be asked`() async throws {
+        let server = try await RedisServer()
+        let nodes = [try RedisNode([server.url], "one"), try RedisNode([server.url], "two")]
+        let directories = nodes.map {
+            RedisNodeDirectory($0.servers, incarnation: $0.incarnation, lease: .seconds(3))
+        }
+        for node in nodes { #expect(await node.start()) }
+        await directories[1].announce(record(nodes[1], "two"))
+        await directories[0].announce(record(nodes[0], "one"))
+        await server.kill()
+        #expect(await eventually { directories[0].nodes().map(\.name) == ["one"] })
+        #expect(Set(directories[0].believed().map(\.name)) == ["one", "two"])
+        for node in nodes { await node.servers.shutdown() }
+    }
+
+    @Test func `A node that starts knows the others before it is asked about them`() async throws {
+        let server = try await RedisServer()
+        let nodes = [try RedisNode([server.url], "one"), try RedisNode([server.url], "two")]
+        let old = RedisNodeDirectory(nodes[0].servers, incarnation: nodes[0].incarnation, lease: .seconds(60))
+        let new = RedisNodeDirectory(nodes[1].servers, incarnation: nodes[1].incarnation, lease: .seconds(60))
+        #expect(await nodes[0].start())
+        await old.announce(record(nodes[0], "one"))
+        #expect(await nodes[1].start())
+        #expect(await eventually(for: .milliseconds(500)) { new.believed().map(\.name) == ["one"] })
+        for node in nodes { await node.servers.shutdown() }
+    }
+
     @Test func `One node at a time has a lease, and another once it is over`() async throws {
         let server = try await RedisServer()
         let nodes = [try RedisNode([server.url], "one"), try RedisNode([server.url], "two")]

@@ -149,6 +149,29 @@ final class KnownNodes: NodeDirectory {
         await cluster.end()
     }
 
+    @Test func `What ended while one of several servers was away does not come back with it`() async throws {
+        let servers = [try await RedisServer(), try await RedisServer()]
+        let cluster = try await cluster(servers)
+        let (one, two) = (cluster.presences[0], cluster.presences[1])
+        let users = (1...60).map { UserID(unchecked: $0) }
+        let rooms = (1...30).map { ConversationID.room(AppID(unchecked: 1), "room\($0)") }
+        for user in users { _ = await one.open(user, UInt64(user.value)) }
+        for room in rooms { _ = await one.enter(room, alice) }
+        servers[0].freeze()
+        #expect(await eventually { cluster.nodes.allSatisfy { $0.servers.present == [false, true] } })
+        for user in users { _ = await one.close(user, UInt64(user.value)) }
+        for room in rooms { _ = await one.leave(room, alice) }
+        servers[0].thaw()
+        #expect(await eventually { cluster.nodes.allSatisfy { $0.servers.present == [true, true] } })
+        #expect(await eventually { await two.online(among: users) == [] })
+        #expect(
+            await eventually {
+                for room in rooms where await two.people(in: room, limit: 9).count > 0 { return false }
+                return true
+            })
+        await cluster.end()
+    }
+
     @Test func `When one of several servers goes, its users are soon known elsewhere`() async throws {
         let servers = [try await RedisServer(), try await RedisServer()]
         let cluster = try await cluster(servers)

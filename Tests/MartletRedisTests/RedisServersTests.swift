@@ -48,6 +48,29 @@ import Testing
         server.thaw()
     }
 
+    @Test func `A user who may not publish is one clear line`() async throws {
+        let server = try await RedisServer(
+            arguments: ["--user", "bob", "on", ">secret", "~*", "&*", "+@all", "-spublish"])
+        let fault = try await check(["redis://bob:secret@127.0.0.1:\(server.port)"])
+        let head = "Redis at 127.0.0.1:\(server.port)/0 forbids its user what is needed: NOPERM"
+        #expect(fault?.message.hasPrefix(head) == true)
+        #expect(fault?.message.contains("secret") == false)
+    }
+
+    @Test func `A user who may not listen is not tried at full speed`() async throws {
+        let server = try await RedisServer(
+            arguments: ["--user", "bob", "on", ">secret", "~*", "resetchannels", "&martlet:check", "+@all"])
+        let node = try RedisNode(["redis://bob:secret@127.0.0.1:\(server.port)"])
+        node.servers.start()
+        #expect(await eventually { node.metric("martlet_bus_reconnects_total") >= 1 })
+        // At full speed there would be some 40 of them.
+        try await Task.sleep(for: .seconds(4))
+        let tries = node.metric("martlet_bus_reconnects_total")
+        #expect(tries < 12)
+        #expect(!node.servers.areUp)
+        await node.servers.shutdown()
+    }
+
     @Test func `TLS is spoken with a server whose authority is known, and with no other`() async throws {
         let server = try await RedisServer(isSecure: true)
         #expect(try await check([server.url]) == nil)
@@ -56,6 +79,19 @@ import Testing
         let node = try RedisNode([server.url])
         #expect(await node.start())
         await node.servers.shutdown()
+    }
+
+    @Test func `A frozen server does not keep those waiting who close their connections, over TLS neither`()
+        async throws
+    {
+        let server = try await RedisServer(isSecure: true)
+        let node = try RedisNode([server.url])
+        #expect(await node.start())
+        server.freeze()
+        let start = ContinuousClock.now
+        await node.servers.shutdown()
+        #expect(ContinuousClock.now - start < .seconds(3))
+        server.thaw()
     }
 
     @Test func `A database of the URL is chosen`() async throws {

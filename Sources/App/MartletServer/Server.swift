@@ -107,6 +107,8 @@ package final class Server: Sendable {
                     .init(service: server),
                 ],
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+        // Before its first session: what a node says that nobody knows is believed only for a moment.
+        await cluster.directory.announce(node.record(gateway))
         do {
             try await group.run()
         } catch {

@@ -45,10 +45,17 @@ package struct NodeAddress: Sendable, Hashable {
 package protocol NodeDirectory: Sendable {
     /// The nodes as of a moment ago, this one included, by ascending incarnation. Asks nobody: safe on any path.
     func nodes() -> [NodeRecord]
+    /// As `nodes`, and while nobody can be asked all that were known last, however long that is: for those who must not
+    /// take what a living node said for that of a dead one.
+    func believed() -> [NodeRecord]
     /// Tells the others of this node, and renews its lease. Called every couple of seconds.
     func announce(_ record: NodeRecord) async
     /// This node leaves: the others forget it at once.
     func leave() async
+}
+
+extension NodeDirectory {
+    package func believed() -> [NodeRecord] { nodes() }
 }
 
 /// The directory of a cluster of one.

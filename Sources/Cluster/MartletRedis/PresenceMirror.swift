@@ -1,6 +1,44 @@
 import MartletBus
 import MartletCore
 
+/// What Redis may have wrong of one node's sessions. Pure.
+struct PresenceStale {
+    /// Sessions, and rooms, that are noted at most; what is more is forgotten once Redis' time for it is over.
+    private static let limit = 100_000
+
+    /// What may stand in Redis although it is over.
+    private(set) var sessions: [SessionID: UserID] = [:]
+    /// Rooms that may stand in Redis otherwise than here.
+    private(set) var rooms: Set<ConversationID> = []
+    /// The same for servers that are away: they come back with what they knew.
+    private var laterSessions: [SessionID: UserID] = [:]
+    private var laterRooms: Set<ConversationID> = []
+
+    mutating func note(_ session: SessionID, of user: UserID) {
+        if sessions.count < Self.limit { sessions[session] = user }
+    }
+
+    mutating func note(_ room: ConversationID) { if rooms.count < Self.limit { rooms.insert(room) } }
+
+    /// What is to be put right now. It is kept for once more where not all servers can be told.
+    mutating func take(areAllPresent: Bool) -> (sessions: [SessionID: UserID], rooms: Set<ConversationID>) {
+        if areAllPresent {
+            sessions.merge(laterSessions) { own, _ in own }
+            rooms.formUnion(laterRooms)
+            laterSessions = [:]
+            laterRooms = []
+        } else {
+            for (session, user) in sessions where laterSessions.count < Self.limit { laterSessions[session] = user }
+            for room in rooms where laterRooms.count < Self.limit { laterRooms.insert(room) }
+        }
+        defer {
+            sessions = [:]
+            rooms = []
+        }
+        return (sessions, rooms)
+    }
+}
+
 /// What one node knows of its own sessions: the answer while nobody can be asked, and what is written again to a server
 /// that knows nothing. Under 100 bytes a session. Pure.
 struct PresenceMirror {

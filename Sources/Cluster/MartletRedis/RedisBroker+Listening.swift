@@ -37,7 +37,10 @@ final class BusListening: RedisLinkObserver {
     }
 
     func linkIsUp() { broker.subscribeAll(server) }
-    func linkIsDown(unanswered: Int) { broker.subscriptions.withLock { $0.down(server) } }
+    func linkIsDown(unanswered: Int) {
+        linkRead()
+        broker.subscriptions.withLock { $0.down(server) }
+    }
     /// A server that refuses to let us listen is as good as none.
     func linkRefused(_ error: String) {
         broker.servers.servers[server][.subscribe].reconnect(.unfit("refuses: \(error.prefix(120))"))
@@ -140,7 +143,9 @@ extension RedisBroker {
             switch result {
             case .success: self?.confirmed(topics, by: server)
             // A lost connection is made again, with all topics. One that is merely full would leave some out.
-            case .failure(let fault): if fault.reason == .overloaded { link.reconnect(.silent) }
+            case .failure(let fault):
+                if fault.reason == .overloaded { link.reconnect(.silent) }
+                if fault.redisError != nil { link.reconnect(.unfit(fault.message)) }
             }
         }
     }

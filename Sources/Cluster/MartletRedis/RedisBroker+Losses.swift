@@ -27,21 +27,26 @@ struct BusLosses {
 
 extension RedisBroker {
     /// Frames for a server were not taken, or it may not have had them.
-    func lost(_ server: Int, _ frames: Int) {
+    func lost(_ server: Int, _ frames: Int, _ weight: BusWeight = .logged) {
         servers.metrics.dropped.add(frames)
-        losses.withLock { $0.lost(server) }
+        if weight == .logged { losses.withLock { $0.lost(server) } }
     }
 
     /// Tells the others to ask the log, if they have to be told.
     func tellLosses() {
         let present = servers.present
+        let up = servers.servers.indices.filter { servers.servers[$0][.publish].isUp }
+        guard !up.isEmpty else { return }
         let isDue = losses.withLock { losses in
-            losses.isDue(now: .now()) { !present[$0] || servers.servers[$0][.publish].isUp }
+            losses.isDue(now: .now()) { !present[$0] || up.contains($0) }
         }
         guard isDue else { return }
+        // Not everybody may hear the same servers as this node: through each, and heard once.
+        let number = numbers.wrappingAdd(1, ordering: .relaxed).oldValue
+        let frame = BusFrame.signal(.missed, number: number, sender: sender)
         var frames = frames()
-        frames.addToEverybody(BusFrame.signal(.missed, number: 0, sender: sender))
-        post(frames)
+        for server in up { frames.addToEverybody(frame, through: server) }
+        post(frames, .logged)
     }
 }
 

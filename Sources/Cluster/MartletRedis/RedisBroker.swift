@@ -18,7 +18,7 @@ package final class RedisBroker: Broker {
     let waiters = Mutex<[UInt64: CheckedContinuation<Void, Never>]>([:])
     let losses: Mutex<BusLosses>
     let recent = Mutex(RecentNumbers())
-    private let numbers = Atomic<UInt64>(1)
+    let numbers = Atomic<UInt64>(1)
 
     /// `incarnation`: unlike that of any other node or start. Make it before the servers start.
     package init(_ servers: RedisServers, incarnation: String) {
@@ -31,6 +31,8 @@ package final class RedisBroker: Broker {
             server[.subscribe].observe(BusListening(self, index))
         }
         servers.onMove { [weak self] in self?.moved() }
+        // It may have committed what it could not publish any more.
+        servers.onVanished { [weak self] in self?.receiver.withLock { $0 }?.receive(.missed, done: nil) }
         let weakly = Weakly(self)
         servers.keep(Task { await weakly.sweep() })
     }
@@ -65,7 +67,7 @@ package final class RedisBroker: Broker {
         receiver.withLock { $0 }?.receive(events)
         var frames = frames()
         frames.add(events, sender: sender)
-        post(frames)
+        post(frames, .logged)
     }
 
     package func publish(_ signal: Signal) async {
@@ -96,27 +98,43 @@ package final class RedisBroker: Broker {
                 frames.add(frame, to: topic)
             }
         }
-        post(frames)
+        post(frames, signal.weight)
     }
 
     func frames() -> BusCommands {
         BusCommands(prefix: servers.prefix, servers: servers.servers.count, owner: servers.owner(of:))
     }
 
-    /// False where not all of it was taken.
-    @discardableResult
-    func post(_ commands: BusCommands) -> Bool {
-        var isTaken = true
+    func post(_ commands: BusCommands, _ weight: BusWeight) {
         for (index, batch) in commands.batches {
-            guard servers.servers[index][.publish].post(batch.bytes, commands: batch.frames) else {
-                isTaken = false
-                lost(index, batch.frames)
+            let link = servers.servers[index][.publish]
+            guard link.post(batch.bytes, commands: batch.frames, isDroppable: weight == .droppable) else {
+                lost(index, batch.frames, weight)
                 continue
             }
             servers.metrics.framesOut.add(batch.frames)
             servers.metrics.bytesOut.add(batch.payload)
         }
-        return isTaken
+    }
+}
+
+/// How much it matters that frames arrive.
+enum BusWeight {
+    /// Worth less than the room they take in a queue.
+    case droppable
+    /// The log does not have them: to ask it would not bring them back.
+    case signal
+    /// The log has them, or they ask for it: where they are lost, the others have to be told.
+    case logged
+}
+
+extension Signal {
+    var weight: BusWeight {
+        switch self {
+        case .typing, .read, .delivered, .presence, .room: .droppable
+        case .rightsChanged, .revoked, .replaced: .signal
+        case .missed: .logged
+        }
     }
 }
 
@@ -209,9 +227,19 @@ struct BusCommands {
         write("PUBLISH", RedisBroker.everybody, frame.count) { $0.writeBytes(frame) }
     }
 
+    /// To everybody through one server, whether or not the channel is that one's.
+    mutating func addToEverybody(_ frame: [UInt8], through server: Int) {
+        write("PUBLISH", RedisBroker.everybody, on: server, frame.count) { $0.writeBytes(frame) }
+    }
+
     private mutating func write(_ command: String, _ channel: String, _ size: Int, _ frame: (inout ByteBuffer) -> Void)
     {
-        let server = owner(channel)
+        write(command, channel, on: owner(channel), size, frame)
+    }
+
+    private mutating func write(
+        _ command: String, _ channel: String, on server: Int, _ size: Int, _ frame: (inout ByteBuffer) -> Void
+    ) {
         open[server].bytes.writeCommandHead(arguments: 3)
         open[server].bytes.writeArgument(command)
         open[server].bytes.writeArgument(prefix + channel)

@@ -4,13 +4,13 @@ import NIOCore
 /// Who hears of a connection: its link. All calls come on the connection's loop.
 protocol RedisConnectionOwner: AnyObject, Sendable {
     func connectionIsReady(_ handler: RedisConnectionHandler)
-    func connectionPushed(_ elements: [RESPValue])
+    func connectionPushed(_ handler: RedisConnectionHandler, _ elements: [RESPValue])
     /// A read is over: what came with it may be handed on at once. With what has no reply yet.
-    func connectionRead(unanswered: (commands: Int, bytes: Int))
+    func connectionRead(_ handler: RedisConnectionHandler, unanswered: (commands: Int, bytes: Int))
     /// An error in answer to a command nobody waits for.
-    func connectionRefused(_ error: String)
+    func connectionRefused(_ handler: RedisConnectionHandler, _ error: String)
     /// `unanswered`: commands without a reply.
-    func connectionEnded(_ failure: RedisFailure, unanswered: Int)
+    func connectionEnded(_ handler: RedisConnectionHandler, _ failure: RedisFailure, unanswered: Int)
 }
 
 /// Who waits for a reply.
@@ -35,8 +35,8 @@ final class RedisConnectionHandler: ChannelInboundHandler {
     private var machine: RedisConnectionStateMachine<RedisReply>
     private var decoder = RESPDecoder()
     private var context: ChannelHandlerContext?
-    private var failure: RedisFailure?
-    private var isOver = false
+    private(set) var failure: RedisFailure?
+    private(set) var isOver = false
     private var ticks: RepeatedTask?
 
     init(
@@ -60,7 +60,7 @@ final class RedisConnectionHandler: ChannelInboundHandler {
     }
 
     private func greet(_ context: ChannelHandlerContext) {
-        guard ticks == nil else { return }
+        guard ticks == nil, !isOver else { return }
         machine = RedisConnectionStateMachine(times, greeting: greeting.commands, now: .now())
         context.writeAndFlush(wrapOutboundOut(greeting.bytes), promise: nil)
         let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
@@ -89,8 +89,11 @@ final class RedisConnectionHandler: ChannelInboundHandler {
         return machine.unanswered
     }
 
+    /// Who waits hears it now: over TLS the channel takes its time to close.
     func close(_ failure: RedisFailure) {
         if self.failure == nil { self.failure = failure }
+        let context = context
+        end()
         context?.close(promise: nil)
     }
 
@@ -120,15 +123,15 @@ final class RedisConnectionHandler: ChannelInboundHandler {
         switch machine.received(value, now: .now()) {
         case .none: break
         case .ready: owner.connectionIsReady(self)
-        case .push(let elements): owner.connectionPushed(elements)
+        case .push(let elements): owner.connectionPushed(self, elements)
         case .close(let failure): close(failure)
         case .answer(let reply, let value):
             guard let reply else {
-                if case .error(let text) = value { owner.connectionRefused(text) }
+                if case .error(let text) = value { owner.connectionRefused(self, text) }
                 return
             }
             if case .error(let text) = value {
-                reply(.failure(Fault(.unavailable, "Redis refuses: \(text.prefix(120))")))
+                reply(.failure(.redisRefuses(text)))
             } else {
                 reply(.success(value))
             }
@@ -136,7 +139,7 @@ final class RedisConnectionHandler: ChannelInboundHandler {
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
-        owner.connectionRead(unanswered: machine.unanswered)
+        owner.connectionRead(self, unanswered: machine.unanswered)
         context.fireChannelReadComplete()
     }
 
@@ -161,7 +164,7 @@ final class RedisConnectionHandler: ChannelInboundHandler {
         self.ticks = nil
         let (replies, commands) = machine.closed()
         for reply in replies { reply(.failure(.redisIsAway)) }
-        owner.connectionEnded(failure ?? .closed, unanswered: commands)
+        owner.connectionEnded(self, failure ?? .closed, unanswered: commands)
     }
 }
 

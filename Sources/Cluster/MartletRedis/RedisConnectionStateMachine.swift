@@ -158,9 +158,8 @@ package struct RedisConnectionStateMachine<Ticket: Sendable>: ~Copyable {
     /// What a reply to the greeting says against the server; nil where all is well.
     private static func failure(of reply: RESPValue) -> RedisFailure? {
         if case .error(let text) = reply {
-            if text.hasPrefix("WRONGPASS") || text.hasPrefix("NOAUTH") || text.hasPrefix("NOPERM") {
-                return .wrongPassword
-            }
+            if text.hasPrefix("WRONGPASS") || text.hasPrefix("NOAUTH") { return .wrongPassword }
+            if text.hasPrefix("NOPERM") { return .forbidden(String(text.prefix(120))) }
             if text.hasPrefix("ERR unknown command") || text.hasPrefix("NOPROTO") { return .tooOld(version: "below 6") }
             return .unfit("refuses the greeting: \(text.prefix(120))")
         }

@@ -4,6 +4,8 @@ import MartletCore
 package enum RedisFailure: Error, Equatable {
     case unreachable(String)
     case wrongPassword
+    /// The user may not do all that is needed; with what Redis says.
+    case forbidden(String)
     case tooOld(version: String)
     /// It speaks, but can't be used: a replica, a member of a Redis Cluster, something else than Redis.
     case unfit(String)
@@ -17,6 +19,7 @@ package enum RedisFailure: Error, Equatable {
         switch self {
         case .unreachable(let reason): "can't be reached: \(reason)"
         case .wrongPassword: "refuses the user or the password of its URL"
+        case .forbidden(let reason): "forbids its user what is needed: \(reason)"
         case .tooOld(let version): "is version \(version); 7.0 or newer is needed"
         case .unfit(let reason): reason
         case .silent: "does not answer"
@@ -28,7 +31,7 @@ package enum RedisFailure: Error, Equatable {
     /// True where trying again does not help until somebody changes something.
     package var isLasting: Bool {
         switch self {
-        case .wrongPassword, .tooOld, .unfit: true
+        case .wrongPassword, .forbidden, .tooOld, .unfit: true
         case .unreachable, .silent, .damaged, .closed: false
         }
     }
@@ -39,4 +42,12 @@ extension Fault {
     static let redisIsAway = Fault(.unavailable, "the bus is away")
     /// More waits for Redis than may.
     static let redisIsBehind = Fault(.overloaded, "the bus is overloaded")
+
+    private static let refused = "Redis refuses: "
+
+    /// Redis answered with an error.
+    static func redisRefuses(_ error: String) -> Fault { Fault(.unavailable, refused + error.prefix(120)) }
+
+    /// What Redis answered instead, where that is the fault.
+    var redisError: Substring? { message.hasPrefix(Self.refused) ? message.dropFirst(Self.refused.count) : nil }
 }

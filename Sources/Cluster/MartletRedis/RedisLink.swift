@@ -45,6 +45,12 @@ final class RedisLink: Sendable {
         var failure: RedisFailure?
         var observer: (any RedisLinkObserver)?
         var channel: (any Channel)?
+        /// The handler of `channel`. Others may have been made for addresses that answered later.
+        var current: ObjectIdentifier?
+        /// Failures before this connection, and since when it is up: one that never lasts must not be tried for ever at
+        /// full speed.
+        var failures = 0
+        var upSince: NIODeadline?
 
         var isConnecting: Bool {
             if case .connecting = phase { return true }
@@ -55,21 +61,23 @@ final class RedisLink: Sendable {
     let url: RedisURL
     let loop: any EventLoop
     private let name: String
+    private let prefix: String
     let tls: NIOSSLContext?
     private let bounds: Bounds
     /// Told of the first failure and then of each further one, and of what comes after.
     private let report: @Sendable (RedisFailure?) -> Void
     private let state = Mutex(State())
 
-    /// `report`: called with each failure to connect or end of a connection, and with nil once it is up.
+    /// `prefix`: of all channels. `report`: called with each failure to connect or end of a connection, and with nil once it is up.
     init(
-        _ url: RedisURL, name: String, loop: any EventLoop, tls: NIOSSLContext?, bounds: Bounds = Bounds(),
-        report: @escaping @Sendable (RedisFailure?) -> Void
+        _ url: RedisURL, name: String, loop: any EventLoop, tls: NIOSSLContext?, prefix: String,
+        bounds: Bounds = Bounds(), report: @escaping @Sendable (RedisFailure?) -> Void
     ) {
         self.url = url
         self.name = name
         self.loop = loop
         self.tls = tls
+        self.prefix = prefix
         self.bounds = bounds
         self.report = report
     }
@@ -98,17 +106,35 @@ final class RedisLink: Sendable {
         if starts { loop.execute { self.connect() } }
     }
 
-    /// Returns once the connection is closed. Whoever waits for a reply is told that Redis is away.
+    /// Returns once the connection is closed, or after a second. Whoever waits for a reply is told at once that Redis is
+    /// away.
     func stop() async {
-        let channel = state.withLock { state in
-            state.phase = .off
-            return state.channel
+        let (channel, phase) = state.withLock { state in
+            defer { state.phase = .off }
+            return (state.channel, state.phase)
         }
         if let channel {
-            channel.close(promise: nil)
-            _ = try? await channel.closeFuture.get()
+            let over = loop.makePromise(of: Void.self)
+            loop.execute {
+                if case .up(let handler) = phase { handler.value.close(.closed) }
+                let limit = self.loop.scheduleTask(in: .seconds(1)) { over.succeed() }
+                channel.closeFuture.whenComplete { _ in
+                    limit.cancel()
+                    over.succeed()
+                }
+                channel.close(promise: nil)
+            }
+            _ = try? await over.futureResult.get()
         }
         state.withLock { $0.observer = nil }
+    }
+
+    /// Returns once the server has answered all that was sent so far, or after half a second.
+    func flush() async {
+        guard isUp else { return }
+        await withCheckedContinuation { continuation in
+            send(RedisCommand("PING").bytes, within: .milliseconds(500)) { _ in continuation.resume() }
+        }
     }
 
     /// Sends commands, of which only the last one's reply is told. `reply` is called once, on any thread, with
@@ -118,17 +144,19 @@ final class RedisLink: Sendable {
         if let refusal = take(request) { reply(.failure(refusal)) }
     }
 
-    /// Sends commands whose replies don't matter. False where they were not taken.
-    func post(_ bytes: ByteBuffer, commands: Int) -> Bool {
-        take(RedisRequest(bytes: bytes, commands: commands, deadline: .distantFuture, reply: nil)) == nil
+    /// Sends commands whose replies don't matter. False where they were not taken. `isDroppable`: they may have only one
+    /// half of the queue, so that they don't keep others out.
+    func post(_ bytes: ByteBuffer, commands: Int, isDroppable: Bool = false) -> Bool {
+        let request = RedisRequest(bytes: bytes, commands: commands, deadline: .distantFuture, reply: nil)
+        return take(request, share: isDroppable ? 2 : 1) == nil
     }
 
-    private func take(_ request: RedisRequest) -> Fault? {
+    private func take(_ request: RedisRequest, share: Int = 1) -> Fault? {
         let (refusal, drains) = state.withLock { state -> (Fault?, Bool) in
             guard case .up = state.phase else { return (.redisIsAway, false) }
             let size = request.bytes.readableBytes
-            guard state.outboxSize.commands + state.unanswered.commands + request.commands <= bounds.commands,
-                state.outboxSize.bytes + state.unanswered.bytes + size <= bounds.bytes
+            guard state.outboxSize.commands + state.unanswered.commands + request.commands <= bounds.commands / share,
+                state.outboxSize.bytes + state.unanswered.bytes + size <= bounds.bytes / share
             else { return (.redisIsBehind, false) }
             state.outbox.append(request)
             state.outboxSize.commands += request.commands
@@ -164,40 +192,58 @@ final class RedisLink: Sendable {
 
     /// Ends the connection; it comes back by itself.
     func reconnect(_ failure: RedisFailure) {
-        loop.execute {
+        // At once where it can be: what the server says next would be taken for the reason.
+        let isHere = loop.inEventLoop
+        let work: @Sendable () -> Void = {
             let handler = self.state.withLock { state -> NIOLoopBound<RedisConnectionHandler>? in
                 guard case .up(let handler) = state.phase else { return nil }
                 return handler
             }
             handler?.value.close(failure)
         }
+        if isHere { work() } else { loop.execute(work) }
     }
 }
 
 extension RedisLink {
     private func connect() {
         guard state.withLock({ $0.isConnecting }) else { return }
-        Self.open(url, name: name, loop: loop, tls: tls, bounds: bounds, owner: self).whenComplete { result in
+        let opened = Self.open(
+            url, name: name, loop: loop, tls: tls, prefix: prefix, bounds: bounds, owner: self)
+        opened.whenComplete { result in
             switch result {
-            case .success(let channel):
-                let isWanted = self.state.withLock { state in
-                    state.channel = channel
-                    if case .off = state.phase { return false }
-                    return true
-                }
-                if !isWanted { channel.close(promise: nil) }
+            case .success(let channel): self.opened(channel)
             case .failure(let error):
                 self.failed(.unreachable(Self.reason(error)))
             }
         }
     }
 
+    private func opened(_ channel: any Channel) {
+        let handler = try? channel.pipeline.syncOperations.handler(type: RedisConnectionHandler.self)
+        guard let handler, !handler.isOver else { return failed(handler?.failure ?? .closed) }
+        let current = ObjectIdentifier(handler)
+        let isWanted = state.withLock { state in
+            state.channel = channel
+            state.current = current
+            if case .off = state.phase { return false }
+            return true
+        }
+        if !isWanted { channel.close(promise: nil) }
+        channel.closeFuture.whenComplete { _ in
+            // Only where the handler had nothing to tell.
+            if self.isCurrent(current) { self.failed(.closed) }
+        }
+    }
+
+    private func isCurrent(_ handler: ObjectIdentifier) -> Bool { state.withLock { $0.current == handler } }
+
     /// Opens one connection, greeting included; `owner` hears how it goes, the future only whether there is one.
     static func open(
-        _ url: RedisURL, name: String, loop: any EventLoop, tls: NIOSSLContext?, bounds: Bounds = Bounds(),
-        owner: any RedisConnectionOwner
+        _ url: RedisURL, name: String, loop: any EventLoop, tls: NIOSSLContext?, prefix: String,
+        bounds: Bounds = Bounds(), owner: any RedisConnectionOwner
     ) -> EventLoopFuture<any Channel> {
-        let greeting = greeting(url, name)
+        let greeting = greeting(url, name, prefix)
         return ClientBootstrap(group: loop).connectTimeout(bounds.connectTimeout)
             .channelOption(.socketOption(.tcp_nodelay), value: 1)
             .channelInitializer { channel in
@@ -216,10 +262,14 @@ extension RedisLink {
     /// What an error says, in bounds.
     static func reason(_ error: any Error) -> String { String(String(describing: error).prefix(200)) }
 
+    /// A connection that lived for so long was a good one.
+    private static let lasting: TimeAmount = .seconds(10)
+
     private func failed(_ failure: RedisFailure) {
         let failures = state.withLock { state -> Int? in
             state.failure = failure
             state.channel = nil
+            state.current = nil
             state.unanswered = (0, 0)
             switch state.phase {
             case .off: return nil
@@ -227,8 +277,10 @@ extension RedisLink {
                 state.phase = .connecting(failures: failures + 1)
                 return failures + 1
             case .up:
-                state.phase = .connecting(failures: 1)
-                return 1
+                let isLasting = state.upSince.map { .now() - $0 > Self.lasting } ?? false
+                let failures = (isLasting ? 0 : state.failures) + 1
+                state.phase = .connecting(failures: failures)
+                return failures
             }
         }
         guard let failures else { return }
@@ -244,14 +296,18 @@ extension RedisLink {
         return .nanoseconds(Int64.random(in: whole / 2...whole))
     }
 
-    private static func greeting(_ url: RedisURL, _ name: String) -> (bytes: ByteBuffer, commands: Int) {
+    /// With a publication that nobody hears: a user who may not publish can't be used.
+    private static func greeting(_ url: RedisURL, _ name: String, _ prefix: String) -> (
+        bytes: ByteBuffer, commands: Int
+    ) {
         var arguments = ["HELLO", "3"]
         if let password = url.password { arguments += ["AUTH", url.user, password] }
         arguments += ["SETNAME", name]
         var bytes = RedisCommand(arguments).bytes
-        guard url.database > 0 else { return (bytes, 1) }
+        bytes.writeImmutableBuffer(RedisCommand("SPUBLISH", prefix + "check", "").bytes)
+        guard url.database > 0 else { return (bytes, 2) }
         bytes.writeImmutableBuffer(RedisCommand("SELECT", String(url.database)).bytes)
-        return (bytes, 2)
+        return (bytes, 3)
     }
 
     private static func isAddress(_ host: String) -> Bool { (try? SocketAddress(ipAddress: host, port: 1)) != nil }
@@ -260,19 +316,29 @@ extension RedisLink {
 extension RedisLink: RedisConnectionOwner {
     func connectionIsReady(_ handler: RedisConnectionHandler) {
         let bound = NIOLoopBound(handler, eventLoop: loop)
-        let observer = state.withLock { state -> (any RedisLinkObserver)? in
-            guard state.isConnecting else { return nil }
+        let current = ObjectIdentifier(handler)
+        let (isTaken, observer) = state.withLock { state -> (Bool, (any RedisLinkObserver)?) in
+            guard case .connecting(let failures) = state.phase, state.current == current else {
+                return (false, nil)
+            }
             state.phase = .up(bound)
+            state.failures = failures
+            state.upSince = .now()
             state.failure = nil
-            return state.observer
+            return (true, state.observer)
         }
+        guard isTaken else { return handler.close(.closed) }
         report(nil)
         observer?.linkIsUp()
     }
 
-    func connectionPushed(_ elements: [RESPValue]) { state.withLock { $0.observer }?.linkPushed(elements) }
+    func connectionPushed(_ handler: RedisConnectionHandler, _ elements: [RESPValue]) {
+        guard isCurrent(ObjectIdentifier(handler)) else { return }
+        state.withLock { $0.observer }?.linkPushed(elements)
+    }
 
-    func connectionRead(unanswered: (commands: Int, bytes: Int)) {
+    func connectionRead(_ handler: RedisConnectionHandler, unanswered: (commands: Int, bytes: Int)) {
+        guard isCurrent(ObjectIdentifier(handler)) else { return }
         let observer = state.withLock { state in
             state.unanswered = unanswered
             return state.observer
@@ -280,9 +346,12 @@ extension RedisLink: RedisConnectionOwner {
         observer?.linkRead()
     }
 
-    func connectionRefused(_ error: String) { state.withLock { $0.observer }?.linkRefused(error) }
+    func connectionRefused(_ handler: RedisConnectionHandler, _ error: String) {
+        state.withLock { $0.observer }?.linkRefused(error)
+    }
 
-    func connectionEnded(_ failure: RedisFailure, unanswered: Int) {
+    func connectionEnded(_ handler: RedisConnectionHandler, _ failure: RedisFailure, unanswered: Int) {
+        guard isCurrent(ObjectIdentifier(handler)) else { return }
         let observer = state.withLock { $0.observer }
         failed(failure)
         observer?.linkIsDown(unanswered: unanswered)

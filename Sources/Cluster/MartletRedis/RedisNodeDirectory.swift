@@ -16,6 +16,13 @@ package final class RedisNodeDirectory: NodeDirectory {
         var hasLeft = false
         var others: [String: Known] = [:]
         var refreshed = ContinuousClock.now
+
+        /// This node and those of the others that count, by incarnation.
+        func records(_ counts: (Known) -> Bool) -> [NodeRecord] {
+            let own = hasLeft ? nil : own
+            return (others.values.filter(counts).map(\.record) + (own.map { [$0] } ?? []))
+                .sorted { $0.incarnation < $1.incarnation }
+        }
     }
 
     /// Nodes that are read at once; more than a cluster ever has.
@@ -57,6 +64,13 @@ package final class RedisNodeDirectory: NodeDirectory {
         self.servers = servers
         self.incarnation = incarnation
         self.lease = lease
+        // Whoever counts sessions must know the others before: asked as soon as anybody can be.
+        servers.onUp { [weak self] server in
+            guard let self, server == servers.owner(of: "n") else { return }
+            servers.run(Self.list, on: server, keys: [key], []) { [weak self] result in
+                if case .success(let reply) = result { self?.take(reply.elements ?? []) }
+            }
+        }
         let weakly = Weakly(self)
         servers.keep(Task { await weakly.refresh() })
     }
@@ -73,9 +87,9 @@ package final class RedisNodeDirectory: NodeDirectory {
 
         func refresh() async {
             while !Task.isCancelled {
-                try? await Task.sleep(for: .seconds(1))
                 guard let directory = box.weak.withLock({ $0.directory }) else { return }
                 await directory.ask([])
+                try? await Task.sleep(for: .seconds(1))
             }
         }
     }
@@ -86,9 +100,15 @@ package final class RedisNodeDirectory: NodeDirectory {
             // While nobody can be asked, what was known last holds for one lease more.
             let silence = now - state.refreshed
             let isAway = silence > .seconds(2) && silence < lease * 2
-            let others = state.others.values.filter { $0.expires > now || isAway }
-            let own = state.hasLeft ? nil : state.own
-            return (others.map(\.record) + (own.map { [$0] } ?? [])).sorted { $0.incarnation < $1.incarnation }
+            return state.records { $0.expires > now || isAway }
+        }
+    }
+
+    package func believed() -> [NodeRecord] {
+        let now = ContinuousClock.now
+        return state.withLock { state in
+            let isStale = now - state.refreshed > .seconds(2)
+            return state.records { $0.expires > now || isStale }
         }
     }
 
@@ -118,11 +138,13 @@ package final class RedisNodeDirectory: NodeDirectory {
 
     private func take(_ found: [RESPValue]) {
         let now = ContinuousClock.now
-        state.withLock { state in
+        let hasLost = state.withLock { state in
             // A server that just took over knows of nobody: what was heard elsewhere holds until its own time, and what
             // outlived that while nobody could be asked has a moment to tell of itself again.
             let wasAway = now - state.refreshed > .seconds(2)
             state.refreshed = now
+            let known = Set(state.others.keys)
+            var gone: Set<String> = []
             for name in state.others.keys where (state.others[name]?.expires ?? now) <= now {
                 state.others[name] =
                     wasAway ? state.others[name].map { Known(record: $0.record, expires: now + lease / 2) } : nil
@@ -134,12 +156,15 @@ package final class RedisNodeDirectory: NodeDirectory {
                 guard let record = NodeText.read(text, incarnation: name) else {
                     if text != Self.left { servers.metrics.damaged.add() }
                     state.others[name] = nil
+                    gone.insert(name)
                     continue
                 }
                 let expires = now + .milliseconds(min(max(0, time), lease.milliseconds))
                 state.others[name] = Known(record: record, expires: expires)
             }
+            return !known.subtracting(gone).isSubset(of: state.others.keys)
         }
+        if hasLost { servers.nodeVanished() }
     }
 }
 

@@ -8,39 +8,38 @@ extension RedisPresence {
 
     /// Writes all of this node's sessions again, to the servers that `isMeant` names: they may have come back empty.
     func rewrite(_ isMeant: @escaping @Sendable (Int) -> Bool) {
-        let (users, rooms) = state.withLock { (Array($0.mirror.sessions.keys), Array($0.mirror.rooms.keys)) }
-        let stale = state.withLock { state in
-            defer {
-                state.staleSessions = [:]
-                state.staleRooms = []
-            }
-            return (state.staleSessions, Array(state.staleRooms))
+        let areAllPresent = !servers.present.contains(false)
+        let (users, rooms, stale) = state.withLock { state in
+            let stale = state.stale.take(areAllPresent: areAllPresent)
+            return (Array(state.mirror.sessions.keys), Set(state.mirror.rooms.keys), stale)
         }
         // Ends by itself; nobody waits for it.
-        Task { await write(users: users, rooms: Set(rooms + stale.1), over: stale.0, isMeant) }
+        Task { await write(users: users, rooms: rooms, stale, isMeant) }
     }
 
     /// A part of all in turn, and what may stand wrong.
     func sweep() {
-        let (users, rooms, over) = state.withLock { state in
+        let areAllPresent = !servers.present.contains(false)
+        let (users, rooms, stale) = state.withLock { state in
             state.turn = (state.turn + 1) % Self.turns
             let turn = state.turn
-            defer {
-                state.staleSessions = [:]
-                state.staleRooms = []
-            }
             let users = state.mirror.sessions.keys.filter { $0.value % Self.turns == turn }
-            let rooms = turn == 0 ? Set(state.mirror.rooms.keys).union(state.staleRooms) : state.staleRooms
-            return (users, rooms, state.staleSessions)
+            let rooms = turn == 0 ? Set(state.mirror.rooms.keys) : []
+            return (users, rooms, state.stale.take(areAllPresent: areAllPresent))
         }
-        guard !users.isEmpty || !rooms.isEmpty || !over.isEmpty else { return }
-        Task { await write(users: users, rooms: rooms, over: over) { _ in true } }
+        guard !users.isEmpty || !rooms.isEmpty || !stale.sessions.isEmpty || !stale.rooms.isEmpty else { return }
+        Task { await write(users: users, rooms: rooms, stale) { _ in true } }
     }
 
+    /// `stale` goes to whichever server has it; all else only to those that are meant.
     private func write(
-        users: [UserID], rooms: Set<ConversationID>, over: [SessionID: UserID], _ isMeant: @Sendable (Int) -> Bool
+        users: [UserID], rooms: Set<ConversationID>,
+        _ stale: (sessions: [SessionID: UserID], rooms: Set<ConversationID>), _ isMeant: @Sendable (Int) -> Bool
     ) async {
-        for (session, user) in over { remove(session, user) }
+        for (count, over) in stale.sessions.enumerated() {
+            remove(over.key, over.value)
+            if count % 500 == 499 { await pause() }
+        }
         for start in stride(from: 0, to: users.count, by: 500) {
             for user in users[start..<min(start + 500, users.count)] {
                 let server = servers.owner(of: key(user))
@@ -48,13 +47,13 @@ extension RedisPresence {
             }
             await pause()
         }
-        for room in rooms {
+        for room in rooms.union(stale.rooms) {
             let server = servers.owner(of: key(room))
-            guard isMeant(server) else { continue }
+            guard isMeant(server) || stale.rooms.contains(room) else { continue }
             write(room, server)
             await pause()
         }
-        index(rooms.filter { room in state.withLock { $0.mirror.rooms[room] != nil } })
+        index(rooms.union(stale.rooms).filter { room in state.withLock { $0.mirror.rooms[room] != nil } })
     }
 
     /// Until the servers have taken what was written: renewing must not crowd out what people wait for.
@@ -67,7 +66,7 @@ extension RedisPresence {
     private func remove(_ session: SessionID, _ user: UserID) {
         let command = RedisCommand("HDEL", servers.prefix + key(user), field(session))
         let isTaken = servers.servers[servers.owner(of: key(user))][.commands].post(command.bytes, commands: 1)
-        if !isTaken { state.withLock { $0.staleSessions[session] = user } }
+        if !isTaken { state.withLock { $0.stale.note(session, of: user) } }
     }
 
     /// Sent while nothing can change here: what ends a moment later is removed behind it.
@@ -103,7 +102,7 @@ extension RedisPresence {
                 bytes.writeImmutableBuffer(RedisCommand("PEXPIRE", key, milliseconds).bytes)
                 commands += 1
             }
-            if !servers.servers[server][.commands].post(bytes, commands: commands) { state.staleRooms.insert(room) }
+            if !servers.servers[server][.commands].post(bytes, commands: commands) { state.stale.note(room) }
         }
     }
 }

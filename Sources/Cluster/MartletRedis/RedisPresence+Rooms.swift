@@ -21,24 +21,32 @@ extension RedisPresence {
         }
         guard isFirst else { return done(false) }
         if isNew { index([room]) }
-        change(PresenceScripts.enter, room, user, done)
+        change(PresenceScripts.enter, room, user, isHere: true, done)
     }
 
     package func left(_ room: ConversationID, _ user: UserID, done: @escaping @Sendable (Bool) -> Void) {
         guard state.withLock({ $0.mirror.leave(room, user) }) == true else { return done(false) }
-        change(PresenceScripts.leave, room, user, done)
+        change(PresenceScripts.leave, room, user, isHere: false, done)
     }
 
     private func change(
-        _ script: RedisScript, _ room: ConversationID, _ user: UserID, _ done: @escaping @Sendable (Bool) -> Void
+        _ script: RedisScript, _ room: ConversationID, _ user: UserID, isHere: Bool,
+        _ done: @escaping @Sendable (Bool) -> Void
     ) {
         let server = servers.owner(of: key(room))
         servers.run(script, on: server, keys: keys(room, nodes), [String(user.value), milliseconds]) { [self] result in
             switch result {
-            case .success(let reply): done(reply.integer == 1)
+            case .success(let reply):
+                let isAnyAway = servers.present.contains(false)
+                state.withLock { state in
+                    // What two loops did at once may have come to Redis the other way round.
+                    let isSame = (state.mirror.rooms[room]?[user] != nil) == isHere
+                    if isAnyAway || !isSame { state.stale.note(room) }
+                }
+                done(reply.integer == 1)
             case .failure:
                 servers.metrics.presenceAlone.add()
-                state.withLock { _ = $0.staleRooms.insert(room) }
+                state.withLock { $0.stale.note(room) }
                 done(true)
             }
         }

@@ -8,8 +8,9 @@
 enum PresenceScripts {
     /// Milliseconds that an unknown incarnation is believed for.
     private static let believed = 5000
-    /// Milliseconds after which a stale entry is removed by whoever sees it.
-    private static let kept = 60_000
+    /// Milliseconds after which a stale entry is removed by whoever sees it. What this directory does not know may still be
+    /// a node that lives: it does not count, but it is not taken away.
+    private static let kept = 86_400_000
 
     /// Reads a user's live sessions into `list`. Live incarnations are the arguments from `first` on.
     private static func reading(from first: Int) -> String {
@@ -25,7 +26,7 @@ enum PresenceScripts {
             local name, id = string.match(all[index], '^(.*)/(%x+)$')
             local device, at = string.match(all[index + 1], '^(%w+)/(%d+)$')
             at = tonumber(at or 0)
-            if name and device and (live[name] or now - at < \(believed)) then
+            if name and device and (live[name] or math.abs(now - at) < \(believed)) then
               list[#list + 1] = { field = all[index], id = id, device = device, at = at }
             elseif not name or not device or now - at > \(kept) then
               redis.call('HDEL', key, all[index])

@@ -8,10 +8,7 @@ import Synchronization
 package final class RedisPresence: Presence, PresenceWriter {
     struct State {
         var mirror = PresenceMirror()
-        /// What may stand in Redis although it is over.
-        var staleSessions: [SessionID: UserID] = [:]
-        /// Rooms that may stand in Redis otherwise than here.
-        var staleRooms: Set<ConversationID> = []
+        var stale = PresenceStale()
         var turn: Int64 = 0
     }
 
@@ -62,7 +59,7 @@ package final class RedisPresence: Presence, PresenceWriter {
 
     /// Incarnations whose entries count.
     var live: [String] {
-        let names = directory.nodes().map(\.incarnation)
+        let names = directory.believed().map(\.incarnation)
         return names.contains(incarnation) ? names : names + [incarnation]
     }
 
@@ -87,7 +84,7 @@ package final class RedisPresence: Presence, PresenceWriter {
                 let admission = state.withLock { state in
                     let admission = state.mirror.admit(opening)
                     // Redis may have let it in, and answered too late.
-                    if admission == .refused { state.staleSessions[opening.session] = opening.user }
+                    if admission == .refused { state.stale.note(opening.session, of: opening.user) }
                     return admission
                 }
                 done(admission)
@@ -103,7 +100,10 @@ package final class RedisPresence: Presence, PresenceWriter {
         let replaced = parts.dropFirst().compactMap { part in
             part.text.flatMap { UInt64($0, radix: 16) }.map { SessionID($0) }
         }
-        state.withLock { state in _ = state.mirror.admitted(opening, replaced: replaced) }
+        state.withLock { state in
+            let isLive = state.mirror.admitted(opening, replaced: replaced)
+            if !isLive { state.stale.note(opening.session, of: opening.user) }
+        }
         return .admitted(isFirst: isFirst == 1, replaced: replaced)
     }
 
@@ -116,14 +116,21 @@ package final class RedisPresence: Presence, PresenceWriter {
             switch result {
             case .success(let reply):
                 let parts = reply.elements?.map(\.integer) ?? []
+                noteEnded(session, of: user)
                 // What Redis did not know, because it came back empty, was there all the same.
                 done(parts.count == 2 && parts[1] == 0 && (parts[0] == 1 || wasHere))
             case .failure:
                 servers.metrics.presenceAlone.add()
-                state.withLock { $0.staleSessions[session] = user }
+                state.withLock { $0.stale.note(session, of: user) }
                 done(wasLast)
             }
         }
+    }
+
+    /// A server that is away may still know of the session.
+    private func noteEnded(_ session: SessionID, of user: UserID) {
+        guard servers.present.contains(false) else { return }
+        state.withLock { $0.stale.note(session, of: user) }
     }
 
     package func online(among users: [UserID]) async -> Set<UserID> {

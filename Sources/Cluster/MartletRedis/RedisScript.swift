@@ -36,7 +36,7 @@ extension RedisServers {
     ) {
         let link = servers[server][.commands]
         link.send(script.short(keys, arguments).bytes, within: time) { result in
-            guard case .failure(let fault) = result, fault.message.hasPrefix("Redis refuses: NOSCRIPT") else {
+            guard case .failure(let fault) = result, fault.redisError?.hasPrefix("NOSCRIPT") == true else {
                 return reply(result)
             }
             link.send(script.whole(keys, arguments).bytes, within: time, reply)

@@ -39,7 +39,11 @@ package final class RedisServers: Sendable {
         var downSince: Instant?
         var wasUp: [Bool]
         var isPresent = true
+        /// When it was last told to be away. Kept while it is back, since a server that comes and goes must not fill the
+        /// log.
         var reportedAt: NIODeadline?
+        /// That it is back is to be told.
+        var isReported = false
         var failure: RedisFailure?
     }
 
@@ -48,6 +52,7 @@ package final class RedisServers: Sendable {
         var watch: RepeatedTask?
         var onMove: [@Sendable () -> Void] = []
         var onUp: [@Sendable (Int) -> Void] = []
+        var onVanished: [@Sendable () -> Void] = []
         var tasks: [Task<Void, Never>] = []
     }
 
@@ -92,7 +97,8 @@ package final class RedisServers: Sendable {
                 Server(
                     url: url,
                     links: Purpose.allCases.map { purpose in
-                        RedisLink(url, name: "martlet-\(purpose)", loop: group.next(), tls: tls) { failure in
+                        RedisLink(url, name: "martlet-\(purpose)", loop: group.next(), tls: tls, prefix: prefix) {
+                            failure in
                             reports.owner?.changed(index, purpose, failure)
                         }
                     }))
@@ -148,13 +154,23 @@ package final class RedisServers: Sendable {
                 state.tasks = []
                 state.onMove = []
                 state.onUp = []
+                state.onVanished = []
             }
             return (state.watch, state.tasks)
         }
         watch?.cancel()
         for task in tasks { task.cancel() }
         for task in tasks { await task.value }
-        for server in servers { for link in server.links { await link.stop() } }
+        await withDiscardingTaskGroup { group in
+            for server in servers {
+                for link in server.links {
+                    group.addTask {
+                        if link === server[.publish] { await link.flush() }
+                        await link.stop()
+                    }
+                }
+            }
+        }
     }
 
     /// Work of an adapter's that ends with `shutdown`.
@@ -165,6 +181,11 @@ package final class RedisServers: Sendable {
 
     /// Called, on its loop, once a server may be asked, for the first time or again; with its index.
     func onUp(_ call: @escaping @Sendable (Int) -> Void) { state.withLock { $0.onUp.append(call) } }
+
+    /// Called, on any thread, after a node vanished without having left.
+    func onVanished(_ call: @escaping @Sendable () -> Void) { state.withLock { $0.onVanished.append(call) } }
+
+    func nodeVanished() { for call in state.withLock({ $0.onVanished }) { call() } }
 
     /// How each server is, for the readiness page.
     package var status: [RedisServerState] {
@@ -211,9 +232,9 @@ extension RedisServers {
                 health.wasUp[purpose.rawValue] = true
                 health.down[purpose.rawValue] = nil
                 guard health.down.allSatisfy({ $0 == nil }) else { return (nil, false) }
-                let wasReported = health.reportedAt != nil
+                let wasReported = health.isReported
                 health.downSince = nil
-                health.reportedAt = nil
+                health.isReported = false
                 return (wasReported ? .some(nil) : nil, true)
             }
             if health.down[purpose.rawValue] == nil { health.down[purpose.rawValue] = now }
@@ -222,6 +243,7 @@ extension RedisServers {
             // One line when it goes, and one each half minute while it stays away.
             if let last = health.reportedAt, now - last < .seconds(30) { return (nil, false) }
             health.reportedAt = now
+            health.isReported = true
             return (.some(failure), false)
         }
         let metadata: Logger.Metadata = ["server": "\(servers[index].url)"]
@@ -267,7 +289,7 @@ extension RedisServers {
         var lines: [String] = []
         for server in servers {
             let link = server[.commands]
-            guard let failure = await RedisTrial.failure(server.url, link.loop, link.tls) else { continue }
+            guard let failure = await RedisTrial.failure(server.url, link.loop, link.tls, prefix) else { continue }
             let line = "Redis at \(server.url.identity) \(failure.message)"
             if failure.isLasting { throw Fault(.unavailable, line) }
             logger.warning("A server of the bus is away", metadata: ["why": "\(line)"])
@@ -282,11 +304,14 @@ private final class RedisTrial: RedisConnectionOwner {
     private let outcome = Mutex<CheckedContinuation<RedisFailure?, Never>?>(nil)
 
     /// Nil where the server can be used.
-    static func failure(_ url: RedisURL, _ loop: any EventLoop, _ tls: NIOSSLContext?) async -> RedisFailure? {
+    static func failure(
+        _ url: RedisURL, _ loop: any EventLoop, _ tls: NIOSSLContext?, _ prefix: String
+    ) async -> RedisFailure? {
         let trial = RedisTrial()
         return await withCheckedContinuation { continuation in
             trial.outcome.withLock { $0 = continuation }
-            RedisLink.open(url, name: "martlet-check", loop: loop, tls: tls, owner: trial).whenFailure { error in
+            let opened = RedisLink.open(url, name: "martlet-check", loop: loop, tls: tls, prefix: prefix, owner: trial)
+            opened.whenFailure { error in
                 trial.end(.unreachable(RedisLink.reason(error)))
             }
         }
@@ -305,8 +330,8 @@ private final class RedisTrial: RedisConnectionOwner {
         handler.close(.closed)
     }
 
-    func connectionEnded(_ failure: RedisFailure, unanswered: Int) { end(failure) }
-    func connectionPushed(_ elements: [RESPValue]) {}
-    func connectionRead(unanswered: (commands: Int, bytes: Int)) {}
-    func connectionRefused(_ error: String) {}
+    func connectionEnded(_ handler: RedisConnectionHandler, _ failure: RedisFailure, unanswered: Int) { end(failure) }
+    func connectionPushed(_ handler: RedisConnectionHandler, _ elements: [RESPValue]) {}
+    func connectionRead(_ handler: RedisConnectionHandler, unanswered: (commands: Int, bytes: Int)) {}
+    func connectionRefused(_ handler: RedisConnectionHandler, _ error: String) {}
 }
