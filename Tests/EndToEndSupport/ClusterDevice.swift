@@ -202,7 +202,7 @@ final class ClusterDevice: Sendable {
             }
             fleet.fail(
                 "\(traveller.device), \(voyage.client.isClosed ? "cut off" : "connected"), waits for \(behind)")
-            throw error
+            throw FleetFailed(failures: [])
         }
         voyage.client.close()
         _ = try await voyage.client.waitClosed()

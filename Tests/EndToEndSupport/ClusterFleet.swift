@@ -91,7 +91,7 @@ package final class ClusterFleet: Sendable {
         let faults = try await withThrowingTaskGroup(of: [ClusterFault].self) { group in
             for device in devices {
                 group.addTask {
-                    do { try await device.run() } catch {
+                    do { try await device.run() } catch let error where !(error is FleetFailed) {
                         self.fail("\(device.traveller.device): \(error)")
                         throw error
                     }
@@ -102,7 +102,13 @@ package final class ClusterFleet: Sendable {
             do {
                 return try await group.reduce([]) { $0 + $1 }
             } catch {
-                throw FleetFailed(failures: self.state.value.failures + ["\(error)"])
+                if let failed = error as? FleetFailed {
+                    for failure in failed.failures where !self.state.value.failures.contains(failure) {
+                        self.fail(failure)
+                    }
+                }
+                let failures = self.state.value.failures
+                throw FleetFailed(failures: failures.isEmpty ? ["\(error)"] : failures)
             }
         }
         let final = state.value
