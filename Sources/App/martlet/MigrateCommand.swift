@@ -7,9 +7,10 @@ struct MigrateCommand: AsyncParsableCommand {
         commandName: "migrate",
         abstract: "Bring the store to this program's schema, or move a store from SQLite to PostgreSQL.",
         discussion: """
-            Without --from and --to the configured store is brought to this program's schema; a server does so itself at its \
-            start. With one of them everything of an SQLite database is moved into an empty PostgreSQL database. The server \
-            must be stopped. A move that is ended goes on where it stopped when the same command is given again.
+            Without --from and --to the configured store is brought to this program's schema; a server does so itself at \
+            its start. With one of them everything of an SQLite database is moved into an empty PostgreSQL database. \
+            The server must be stopped. A move that is ended goes on where it stopped when the same command is given \
+            again.
             """)
 
     @OptionGroup var store: StoreOptions
@@ -104,8 +105,9 @@ struct MigrateCommand: AsyncParsableCommand {
             Terminal.print("next: give every node the secrets.token-key that this server has")
         } else {
             Terminal.print(
-                "next: give every node the same secrets.token-key; openssl rand -hex 32 makes one. Access tokens of the old "
-                    + "server's own key (secrets.json) end with it; clients go on with their refresh tokens, which were moved"
+                "next: give every node the same secrets.token-key; openssl rand -hex 32 makes one. Access tokens of the "
+                    + "old server's own key (secrets.json) end with it; clients go on with their refresh tokens, which "
+                    + "were moved"
             )
         }
     }

@@ -7,8 +7,8 @@ import Synchronization
     import Darwin
 #endif
 
-/// The wish of an operator that a long command end in order: the first SIGINT or SIGTERM. A second one ends the process at
-/// once. Counts for as long as it lives.
+/// The wish of an operator that a long command end in order: the first SIGINT or SIGTERM. A second one ends the process
+/// at once. Counts for as long as it lives.
 final class StopRequest {
     /// Whether the wish was made. On any thread.
     let isMade: @Sendable () -> Bool

@@ -4,11 +4,11 @@ import MartletCore
 import MartletLog
 import MartletSQL
 
-/// Moves everything of one machine's SQLite database into an empty PostgreSQL database: the same conversations, numbers,
-/// times, accounts and sign-ins, and the records by which retries are recognised. The server must be stopped.
+/// Moves everything of one machine's SQLite database into an empty PostgreSQL database: the same conversations,
+/// numbers, times, accounts and sign-ins, and the records by which retries are recognised. The server must be stopped.
 ///
-/// It may be ended at any point, and goes on from there when it is started again. At its end both sides are verified and
-/// compared; only then the target says that it is whole (`MovingState.requireWhole`).
+/// It may be ended at any point, and goes on from there when it is started again. At its end both sides are verified
+/// and compared; only then the target says that it is whole (`MovingState.requireWhole`).
 package struct Moving: Sendable {
     /// What a query of a verification may take.
     private static let verification = Duration.seconds(6 * 3600)

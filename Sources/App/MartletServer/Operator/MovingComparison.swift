@@ -1,10 +1,10 @@
 import MartletCore
 import MartletSQL
 
-/// Compares what both sides of a move hold: the events of each conversation, and all other tables as a whole. Rows are read
-/// in whatever order each side has at hand, a batch at a time; of each a digest is taken, and the digests are summed up, so
-/// that the order does not matter and a row that is missing, changed or there twice is seen. An event's digest has its
-/// sequence number in it.
+/// Compares what both sides of a move hold: the events of each conversation, and all other tables as a whole. Rows are
+/// read in whatever order each side has at hand, a batch at a time; of each a digest is taken, and the digests are
+/// summed up, so that the order does not matter and a row that is missing, changed or there twice is seen. An event's
+/// digest has its sequence number in it.
 struct MovingComparison {
     /// Differing conversations that are named.
     private static let examples = 20

@@ -18,8 +18,8 @@ enum MovingPlan {
     /// All tables of SQLite that the move knows what to do with.
     static let known = Set(features + log.map(\.name)).union(left)
 
-    /// Tables in the order in which they are moved. Throws where the source has a table that the move does not know, since
-    /// it would stay behind.
+    /// Tables in the order in which they are moved. Throws where the source has a table that the move does not know,
+    /// since it would stay behind.
     static func tables(of source: any SQLConnection) throws(Fault) -> [MovingTable] {
         let unknown = try names(source).subtracting(known).sorted()
         guard unknown.isEmpty else {
@@ -74,7 +74,8 @@ enum MovingPlan {
         "log_conversations",
         from: """
             log_conversations c LEFT JOIN (
-                SELECT conversation, max(ordinal) AS ordinal FROM log_events WHERE ordinal > \(indexed) GROUP BY conversation
+                SELECT conversation, max(ordinal) AS ordinal FROM log_events WHERE ordinal > \(indexed)
+                GROUP BY conversation
             ) t ON t.conversation = c.id
             LEFT JOIN log_events e ON e.ordinal = coalesce(t.ordinal, (
                 SELECT i.ordinal FROM log_index i WHERE i.conversation = c.id ORDER BY i.seq DESC LIMIT 1))

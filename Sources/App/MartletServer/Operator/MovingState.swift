@@ -1,8 +1,8 @@
 import MartletCore
 import MartletSQL
 
-/// How far a move has come: the table `moving_state` of the database that is moved into. A batch and its mark are stored in
-/// one transaction, so that what the table says is true whatever happens to the mover.
+/// How far a move has come: the table `moving_state` of the database that is moved into. A batch and its mark are
+/// stored in one transaction, so that what the table says is true whatever happens to the mover.
 enum MovingState {
     /// How far one table has come.
     struct Mark: Sendable {
@@ -49,7 +49,7 @@ enum MovingState {
             if try row.flag("is_done") { return .finished }
             guard try row.text("key_2") == source.content else {
                 throw refusal(
-                    "the database that is moved has changed since its move began; empty the one to move into and begin anew"
+                    "what is moved has changed since its move began; empty the database to move into, and begin anew"
                 )
             }
             return .unfinished
@@ -96,14 +96,15 @@ enum MovingState {
             """) ?? 0
     }
 
-    /// Throws `unavailable` where a database holds a move that is not finished. For a node, before it serves from there.
+    /// Throws `unavailable` where a database holds a move that is not finished. For a node, before it serves from
+    /// there.
     static func requireWhole(_ connection: any SQLConnection) throws(Fault) {
         guard try connection.integer("SELECT count(*) FROM pg_class WHERE oid = to_regclass('moving_state')") != 0,
             try connection.integer("SELECT count(*) FROM moving_state WHERE step = \(whole) AND is_done = 0") != 0
         else { return }
         throw Fault(
             .unavailable,
-            "the database holds a move that is not finished: finish it with martlet migrate --from, or empty the database"
+            "the database holds an unfinished move: finish it with martlet migrate --from, or empty the database"
         )
     }
 

@@ -16,8 +16,8 @@ final class MovingTarget: SQLConnection {
     private(set) var period: Int64 = 0
     private var partitions: (events: Set<Int64>, retries: Set<Int64>) = ([], [])
 
-    /// Connects, and keeps other movers away until it is closed. Its commits do not wait for the disk, since a batch and its
-    /// mark are lost together or not at all; `finish` waits for all of them.
+    /// Connects, and keeps other movers away until it is closed. Its commits do not wait for the disk, since a batch
+    /// and its mark are lost together or not at all; `finish` waits for all of them.
     init(_ url: PostgresURL) throws(Fault) {
         do throws(PostgresFailure) {
             connection = try PostgresConnection(url, statementTimeout: Self.statementTimeout, name: Self.name)
@@ -63,7 +63,8 @@ final class MovingTarget: SQLConnection {
         try run(MovingState.creation)
         try run(
             """
-            INSERT INTO moving_state (step, key_1, key_2) VALUES (\(MovingState.whole), \(source.origin), \(source.content))
+            INSERT INTO moving_state (step, key_1, key_2)
+            VALUES (\(MovingState.whole), \(source.origin), \(source.content))
             ON CONFLICT (step) DO NOTHING
             """)
         let noted = try integer(
