@@ -17,7 +17,7 @@ READS = r"\b(?:text|optionalText|integer|flag|choice|seconds|number|list|rate)\(
 
 def program_keys():
     keys = set()
-    for path in (TREE / "Sources/App/MartletServer").rglob("*.swift"):
+    for path in (TREE / "Sources/App/MartletServer").rglob("*Configuration*.swift"):
         keys.update(re.findall(READS, path.read_text()))
     return keys
 
