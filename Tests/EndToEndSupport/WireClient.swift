@@ -7,6 +7,7 @@ import Synchronization
 package final class WireClient: Sendable {
     struct Inbox: Sendable {
         var isUpgraded = false
+        var plainAnswers = 0
         var answers: [String: WireAnswer] = [:]
         var pushes: [JSONValue] = []
         /// Indexes of `pushes` that `nextPush` has not handed out.
@@ -49,8 +50,9 @@ package final class WireClient: Sendable {
     }
 
     /// Connects without a word: the handshake is the caller's, by `sendRaw`. `source` is another address of loopback to come from.
+    /// `plainAnswers`: those to requests that the caller sends before the handshake.
     package static func connectRaw(
-        port: Int, key: String? = nil, receiveBuffer: Int? = nil, source: String? = nil,
+        port: Int, key: String? = nil, receiveBuffer: Int? = nil, source: String? = nil, plainAnswers: Int = 0,
         onMessage: (@Sendable (JSONValue) -> Void)? = nil
     ) async throws -> WireClient {
         let inbox = Watched(Inbox())
@@ -59,7 +61,8 @@ package final class WireClient: Sendable {
             .channelOption(.socketOption(.tcp_nodelay), value: 1)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(WireHandler(inbox, key: key, onMessage))
+                    try channel.pipeline.syncOperations.addHandler(
+                        WireHandler(inbox, key: key, plainAnswers: plainAnswers, onMessage))
                 }
             }
         if let receiveBuffer {
@@ -67,6 +70,14 @@ package final class WireClient: Sendable {
         }
         if let source { bootstrap = bootstrap.bind(to: try SocketAddress(ipAddress: source, port: 0)) }
         return WireClient(try await bootstrap.connect(host: "127.0.0.1", port: port).get(), inbox)
+    }
+
+    /// Waits for an answer to a request before the handshake; counted from 1.
+    package func waitPlainAnswer(_ number: Int) async throws {
+        try await inbox.wait("the answer to request \(number)") { inbox -> Bool? in
+            if inbox.isClosed || inbox.refusedStatus != nil { throw UpgradeRefused(status: inbox.refusedStatus ?? 0) }
+            return inbox.plainAnswers >= number ? true : nil
+        }
     }
 
     /// Waits for `101`; throws where the handshake was refused.

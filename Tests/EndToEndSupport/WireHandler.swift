@@ -12,16 +12,28 @@ final class WireHandler: ChannelInboundHandler {
     private var decoder = WebSocketDecoder(role: .client, maximumMessage: 64 << 20)
     private var bytes = ByteBuffer()
     private var isUpgraded = false
+    /// Answers to plain requests that come before the one to the upgrade.
+    private var plainAnswers: Int
 
-    init(_ inbox: Watched<WireClient.Inbox>, key: String?, _ onMessage: (@Sendable (JSONValue) -> Void)?) {
+    init(
+        _ inbox: Watched<WireClient.Inbox>, key: String?, plainAnswers: Int = 0,
+        _ onMessage: (@Sendable (JSONValue) -> Void)?
+    ) {
         self.inbox = inbox
         self.key = key
+        self.plainAnswers = plainAnswers
         self.onMessage = onMessage
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var arrived = unwrapInboundIn(data)
         bytes.writeBuffer(&arrived)
+        while plainAnswers > 0 {
+            guard let size = Self.answerSize(bytes.readableBytesView) else { return }
+            bytes.moveReaderIndex(forwardBy: size)
+            plainAnswers -= 1
+            inbox.update { $0.plainAnswers += 1 }
+        }
         if !isUpgraded {
             switch UpgradeAnswer.read(bytes.readableBytesUInt8Span, key: key) {
             case .incomplete: return
@@ -41,6 +53,17 @@ final class WireHandler: ChannelInboundHandler {
             context.close(promise: nil)
         }
         bytes.discardReadBytes()
+    }
+
+    /// The bytes of a whole answer with a Content-Length; nil while it is incomplete.
+    private static func answerSize(_ bytes: ByteBufferView) -> Int? {
+        let end = Array("\r\n\r\n".utf8)
+        guard let head = bytes.indices.first(where: { bytes[$0...].starts(with: end) }) else { return nil }
+        let field = String(decoding: bytes[..<head], as: UTF8.self).lowercased().split(separator: "\r\n")
+            .first { $0.hasPrefix("content-length:") }
+        let length = field.flatMap { Int($0.dropFirst("content-length:".count).drop { $0 == " " }) } ?? 0
+        let size = head - bytes.startIndex + end.count + length
+        return bytes.count >= size ? size : nil
     }
 
     private func take(_ item: WebSocketDecoder.Item, _ context: ChannelHandlerContext) {

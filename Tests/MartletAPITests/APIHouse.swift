@@ -144,10 +144,11 @@ struct APIHouse {
 
     /// Serves for as long as `body` runs.
     func open(_ body: (HTTPVisitor) async throws -> Void) async throws {
-        let http = router.httpChannel(claimed: claimed)
-        let logger = Logger(label: "test")
+        let (router, claimed, logger) = (router, claimed, Logger(label: "test"))
         let server = try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
-            .bind(host: "127.0.0.1", port: 0) { channel in http.setup(channel: channel, logger: logger) }
+            .bind(host: "127.0.0.1", port: 0) { channel in
+                router.adopt(channel, claimed: claimed, logger: logger)
+            }
         let port = server.channel.localAddress?.port ?? 0
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
@@ -155,7 +156,7 @@ struct APIHouse {
                     await withDiscardingTaskGroup { group in
                         do {
                             for try await connection in connections {
-                                group.addTask { await http.handle(value: connection, logger: logger) }
+                                group.addTask { await connection() }
                             }
                         } catch {
                             // The test is over.

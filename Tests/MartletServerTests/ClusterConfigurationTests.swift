@@ -41,6 +41,23 @@ import Testing
         #expect(plain.entries.first { $0.key == "database" }?.isSecret == false)
     }
 
+    @Test(arguments: [
+        "postgres://martlet:100%hidden@db/martlet", "postgres://martlet:hidden@db/martlet?sslmod=require",
+    ])
+    func aBrokenURLOfTheDatabaseIsRefused(url: String) async throws {
+        let message = try #require(await refusal(["MARTLET_DATABASE": url]))
+        #expect(message.hasPrefix("database (MARTLET_DATABASE): "))
+        #expect(!message.contains("hidden"))
+    }
+
+    @Test(arguments: ["redis://:100%hidden@one", "redis://:hidden@one:port"])
+    func aBrokenURLOfTheBusIsRefused(url: String) async throws {
+        let message = try #require(
+            await refusal(Self.database.merging(Self.key) { $1 }.merging(["MARTLET_BUS": url]) { $1 }))
+        #expect(message.hasPrefix("bus (MARTLET_BUS): "))
+        #expect(!message.contains("hidden"))
+    }
+
     @Test func rolesAreChosenByName() async throws {
         let settings = Self.database.merging(Self.key) { $1 }.merging(
             ["MARTLET_BUS": "redis://one", "MARTLET_ROLES": "api,worker"]

@@ -143,9 +143,6 @@ struct HummingbirdEdge: HTTPEdge {
     let logger: Logger
 
     func adopt(_ channel: any Channel, claimed: IPAddress?) -> EventLoopFuture<@Sendable () async -> Void> {
-        let http = router.httpChannel(claimed: claimed)
-        return http.setup(channel: channel, logger: logger).map { value in
-            { await http.handle(value: value, logger: logger) }
-        }
+        router.adopt(channel, claimed: claimed, logger: logger)
     }
 }

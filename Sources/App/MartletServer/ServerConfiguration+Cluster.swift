@@ -1,5 +1,7 @@
 import Foundation
 import MartletCore
+import MartletGateway
+import MartletRedis
 
 /// How a node works with others.
 ///
@@ -28,6 +30,9 @@ extension ServerConfiguration {
         cluster.bus = try await reader.list("bus", default: [], "a URL of Redis", isSecret: true) { text in
             text.hasPrefix("redis://") || text.hasPrefix("rediss://") ? text : nil
         }
+        for text in cluster.bus {
+            do throws(Fault) { _ = try RedisURL(text) } catch { throw ConfigurationReader.wrong("bus", error.message) }
+        }
         cluster.busPrefix = try await reader.text("bus-prefix", default: cluster.busPrefix)
         let isPlain = cluster.busPrefix.utf8.allSatisfy {
             $0 >= 0x61 && $0 <= 0x7A || $0 >= 0x41 && $0 <= 0x5A || $0 >= 0x30 && $0 <= 0x3A || $0 == 0x2D || $0 == 0x5F
@@ -41,6 +46,7 @@ extension ServerConfiguration {
             throw ConfigurationReader.wrong("roles", "all, or some of gateway, api and worker, are expected")
         }
         cluster.roles = roles
+        gateway.takesSessions = roles.contains(.gateway)
         cluster.databaseConnections = try await reader.integer(
             "database-connections", 1...500, default: cluster.databaseConnections)
         cluster.databaseTimeout = try await reader.seconds(

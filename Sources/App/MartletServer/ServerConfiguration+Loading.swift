@@ -6,6 +6,7 @@ import MartletBus
 import MartletCore
 import MartletGateway
 import MartletMessaging
+import MartletSQL
 import MartletWire
 
 extension ServerConfiguration {
@@ -163,7 +164,12 @@ extension ServerConfiguration {
     static func store(_ text: String?, in folder: String) throws(OperatorFailure) -> StoreLocation {
         let standard = DataFolder.databasePath(in: folder)
         guard let text, !text.isEmpty else { return .sqlite(standard) }
-        if text.hasPrefix("postgres://") || text.hasPrefix("postgresql://") { return .postgres(text) }
+        if text.hasPrefix("postgres://") || text.hasPrefix("postgresql://") {
+            do throws(Fault) { _ = try PostgresURL(text) } catch {
+                throw ConfigurationReader.wrong("database", error.message)
+            }
+            return .postgres(text)
+        }
         guard text.hasPrefix("sqlite:") else {
             let scheme = text.prefix { $0 != ":" }.prefix(16)
             throw ConfigurationReader.wrong(

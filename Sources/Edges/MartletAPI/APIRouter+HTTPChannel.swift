@@ -6,9 +6,19 @@ import MartletWire
 import NIOCore
 
 extension APIRouter {
-    /// Serves HTTP/1.1 on a connection, from its first byte on: `setup` adds the handlers, `handle` runs until the connection closes.
-    /// `claimed` is whom a trusted proxy's PROXY header names as its other end.
-    package func httpChannel(claimed: IPAddress? = nil) -> HTTP1Channel {
+    /// Serves HTTP/1.1 on a connection, from its first byte on, on its loop: the work runs until the connection closes, and ends early when it
+    /// is cancelled. What is in front hears `HTTPConnectionEvent`s. `claimed` is whom a trusted proxy's PROXY header names as its other end.
+    package func adopt(_ channel: any Channel, claimed: IPAddress? = nil, logger: Logger) -> EventLoopFuture<
+        @Sendable () async -> Void
+    > {
+        let http = httpChannel(claimed: claimed)
+        return http.setup(channel: channel, logger: logger).flatMapThrowing { value in
+            try HTTPTurns.add(to: channel)
+            return { await http.handle(value: value, logger: logger) }
+        }
+    }
+
+    private func httpChannel(claimed: IPAddress?) -> HTTP1Channel {
         HTTP1Channel(
             responder: { request, writer, channel in try await serve(request, writer, channel, claimed) },
             configuration: HTTP1Channel.Configuration(

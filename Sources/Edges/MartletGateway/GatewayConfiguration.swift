@@ -38,6 +38,8 @@ package struct GatewayConfiguration: Sendable {
     package var trustedProxies: [AddressRange] = []
     /// Connections of trusted proxies must begin with a header of the PROXY protocol, and no others may.
     package var proxyProtocol = false
+    /// False on a node that has other roles: there `/ws` is a path like any other.
+    package var takesSessions = true
     /// How long, at a stop, the port stays open for balancers to notice that the node is not ready any more; sessions are not told to go before.
     package var drainNotice = Duration.zero
     /// How long sessions have, at a stop, to go elsewhere before they are closed.

@@ -6,6 +6,7 @@ import NIOCore
 // From bytes to frames: the handshake, then RFC 6455.
 extension Session {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard phase != .http else { return context.fireChannelRead(data) }
         lastHeard = loop.wheel.now
         let read = unwrapInboundIn(data)
         if var waiting = unread {
@@ -37,17 +38,21 @@ extension Session {
     private func peek(_ bytes: inout ByteBuffer) {
         switch RequestPeek.read(bytes.readableBytesUInt8Span) {
         case .incomplete: break
-        case .http:
-            handOver(ByteBuffer(buffer: bytes))
+        case .http: pass(&bytes)
         case .refused(let refusal, _): refuse(refusal)
+        case .upgrade where !gateway.configuration.takesSessions: pass(&bytes)
         case .upgrade(let request, let headBytes):
             guard takeForwarding(request) else { return refuse(.tooManyConnections) }
             bytes.moveReaderIndex(forwardBy: headBytes)
-            phase = .anonymous
-            commandTokens = gateway.configuration.commands.burst
-            gateway.metrics.upgrades.add()
+            upgrade()
             write(ByteBuffer(bytes: UpgradeResponse.accept(key: request.key)))
         }
+    }
+
+    private func pass(_ bytes: inout ByteBuffer) {
+        let whole = ByteBuffer(buffer: bytes)
+        bytes.clear()
+        handOver(whole)
     }
 
     private func refuse(_ refusal: UpgradeRefusal) {
@@ -66,8 +71,12 @@ extension Session {
 
     /// Does what may be done, and leaves the rest in the buffer.
     private func process(_ bytes: inout ByteBuffer) {
-        if phase == .peeking, takeProxyHeader(&bytes) { peek(&bytes) }
-        guard phase != .peeking else { return }
+        switch phase {
+        case .peeking: if takeProxyHeader(&bytes) { peek(&bytes) }
+        case .betweenRequests: peek(&bytes)
+        case .http, .anonymous, .signingIn, .live, .closing, .over: break
+        }
+        guard isOpen || phase == .closing else { return }
         do throws(WebSocketViolation) {
             while bytes.readableBytes > 0, phase != .over {
                 guard phase == .closing || (phase != .signingIn && mayObey) else { break }

@@ -1,13 +1,14 @@
+import MartletBus
 import MartletCore
 import MartletMessaging
 import MartletWire
 import NIOCore
 
-/// One connection: from its first bytes to its close. It looks at the request's head itself; a WebSocket upgrade makes it a session, anything else is
-/// handed to HTTP and the handler leaves the pipeline. After the upgrade it is the only handler there is.
+/// One connection: from its first bytes to its close. It looks at the request's head itself; a WebSocket upgrade makes it a session, anything else
+/// goes on to HTTP's handlers behind it, until an upgrade comes between two requests. Where the upgrade came first it is the only handler there is.
 ///
 /// Session+Frames.swift reads, Session+Commands.swift obeys, Session+SignIn.swift lets in, Session+Following.swift keeps events in order.
-final class Session: ChannelDuplexHandler, RemovableChannelHandler {
+final class Session: ChannelDuplexHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
     typealias OutboundIn = ByteBuffer
@@ -16,6 +17,10 @@ final class Session: ChannelDuplexHandler, RemovableChannelHandler {
     enum Phase {
         /// The first bytes have not said yet what the connection is.
         case peeking
+        /// The bytes are HTTP's.
+        case http
+        /// HTTP has answered all that came: the next request may be an upgrade.
+        case betweenRequests
         /// A WebSocket without a login.
         case anonymous
         /// A login is being checked: what comes behind it waits.
@@ -23,7 +28,7 @@ final class Session: ChannelDuplexHandler, RemovableChannelHandler {
         case live
         /// A close frame was sent; nothing but the peer's is awaited.
         case closing
-        /// The connection is gone, or belongs to HTTP.
+        /// The connection is gone.
         case over
     }
 
@@ -75,6 +80,8 @@ final class Session: ChannelDuplexHandler, RemovableChannelHandler {
     /// What was written in this turn of the loop.
     private var corked: ByteBuffer?
     private var isReadHeld = false
+    /// HTTP's handlers are behind this one; they stay, since not all of them can be removed.
+    private var hasHTTP = false
 
     init(_ loop: GatewayLoop) { self.loop = loop }
 
@@ -86,7 +93,7 @@ final class Session: ChannelDuplexHandler, RemovableChannelHandler {
     var isOpen: Bool {
         switch phase {
         case .anonymous, .signingIn, .live: true
-        case .peeking, .closing, .over: false
+        case .peeking, .http, .betweenRequests, .closing, .over: false
         }
     }
 
@@ -135,29 +142,58 @@ final class Session: ChannelDuplexHandler, RemovableChannelHandler {
 
     func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
 
+    func triggerUserOutboundEvent(context: ChannelHandlerContext, event: Any, promise: EventLoopPromise<Void>?) {
+        guard let event = event as? HTTPConnectionEvent, case .isBetweenRequests = event else {
+            return context.triggerUserOutboundEvent(event, promise: promise)
+        }
+        if phase == .http { phase = .betweenRequests }
+    }
+
+    /// HTTP's work ends when the server stops, and must not take a session's connection with it.
+    func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
+        guard hasHTTP, mode != .all, isOpen || phase == .closing else {
+            return context.close(mode: mode, promise: promise)
+        }
+        promise?.succeed()
+    }
+
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         // A reset connection: the peer is gone.
         context.close(promise: nil)
     }
 
-    /// The connection is the HTTP edge's from here on.
+    /// The connection is the HTTP edge's, from these bytes on and until an upgrade comes.
     func handOver(_ bytes: ByteBuffer) {
         guard let context else { return }
+        guard !hasHTTP else {
+            phase = .http
+            return context.fireChannelRead(wrapInboundOut(bytes))
+        }
+        // Nothing is read until HTTP is there.
         phase = .over
-        let loop = loop
         let bound = NIOLoopBound((self, context), eventLoop: loop.eventLoop)
-        // The handler leaves before the connection ends.
-        context.channel.closeFuture.whenComplete { _ in bound.value.0.release() }
         let claimed = origin.isClaimed ? origin.client : nil
         gateway.services.http.adopt(context.channel, claimed: claimed).whenComplete { result in
             let (session, context) = bound.value
             guard case .success(let serve) = result, session.gateway.serveHTTP(serve) else {
                 return context.close(promise: nil)
             }
+            session.hasHTTP = true
+            session.phase = .http
             context.fireChannelRead(session.wrapInboundOut(bytes))
             context.fireChannelReadComplete()
-            context.pipeline.syncOperations.removeHandler(session, promise: nil)
         }
+    }
+
+    /// The upgrade is accepted: a session begins, without a login.
+    func upgrade() {
+        phase = .anonymous
+        commandTokens = gateway.configuration.commands.burst
+        gateway.metrics.upgrades.add()
+        guard hasHTTP else { return }
+        opened = loop.wheel.now
+        schedule(opened + signInTicks)
+        context?.fireUserInboundEventTriggered(HTTPConnectionEvent.isTakenOver)
     }
 
     // MARK: Writing
@@ -185,8 +221,11 @@ final class Session: ChannelDuplexHandler, RemovableChannelHandler {
 
     /// Closes from this side: the close frame goes out, the peer's is awaited for a moment.
     func close(_ code: WebSocketCloseCode) {
-        guard phase != .closing, phase != .over else { return }
-        guard phase != .peeking else { return cut() }
+        switch phase {
+        case .closing, .over: return
+        case .peeking, .http, .betweenRequests: return cut()
+        case .anonymous, .signingIn, .live: break
+        }
         write(WebSocketEncoder.close(code, allocator: loop.allocator))
         gateway.metrics.closed(code)
         closingSince = loop.wheel.now
@@ -274,7 +313,7 @@ final class Session: ChannelDuplexHandler, RemovableChannelHandler {
     /// When this session is overdue, and the code that it is closed with then; without a code it is just cut.
     private func deadline() -> (tick: UInt64, code: WebSocketCloseCode?)? {
         switch phase {
-        case .over: return nil
+        case .over, .http, .betweenRequests: return nil
         case .peeking: return (opened + signInTicks, nil)
         case .anonymous, .signingIn: return (opened + signInTicks, .signInTimeout)
         case .closing: return (closingSince + Self.closeTimeout, nil)
