@@ -41,6 +41,13 @@ struct RestartTests {
         #expect(try await rest.everything(in: ada.direct(ben), by: ben).map(\.payload) == ["once", "twice"])
     }
 
+    @Test func `A server that has just started names its own port to clients`() async throws {
+        let server = try await ServerProcess.start()
+        let answer = try await RestClient(port: server.port).call("GET", "/api/route")
+        #expect(answer.status == 200)
+        #expect(answer.data?["port"]?.integer == Int64(server.port))
+    }
+
     @Test func `A second server on the same data is refused, and the first goes on`() async throws {
         let server = try await ServerProcess.start()
         let failure = await #expect(throws: ServerDidNotStart.self) {

@@ -14,8 +14,8 @@ struct Cluster: Sendable {
     let limiter: any RateLimiter
     /// Sets where the broker delivers to.
     let attach: @Sendable (any BrokerReceiver) -> Void
-    /// What `/readyz` says of the bus; nil where there is none.
-    let check: (@Sendable () -> (isPassed: Bool, detail: String))?
+    /// How the bus's servers are; nil where there are none.
+    private let status: (@Sendable () -> [RedisServerState])?
     /// Lets go of connections; what is under way is given up.
     let close: @Sendable () async -> Void
 
@@ -38,15 +38,23 @@ struct Cluster: Sendable {
         servers.start()
         return Cluster(
             broker: broker, presence: presence, presenceWriter: presence, directory: directory, leases: leases,
-            limiter: limiter, attach: { broker.attach($0) }, check: { Self.check(servers.status) },
+            limiter: limiter, attach: { broker.attach($0) }, status: { servers.status },
             close: { await servers.shutdown() })
     }
 
-    private static func check(_ status: [RedisServerState]) -> (isPassed: Bool, detail: String) {
-        let away = status.filter { $0.awaySince != nil }.count
-        guard away > 0 else { return (true, "") }
-        // Others take over the topics of those that are away.
-        return (away < status.count, "\(away) of \(status.count) servers away")
+    /// What `/readyz` says of the bus; nil where there is none. `behind`: topics whose events wait to be read from the log.
+    func check(behind: Gauge) -> (@Sendable () -> (isPassed: Bool, detail: String))? {
+        guard let status else { return nil }
+        return {
+            let servers = status()
+            let (away, behind) = (servers.filter { $0.awaySince != nil }.count, behind.value)
+            let details = [
+                away > 0 ? "\(away) of \(servers.count) servers away" : nil,
+                behind > 0 ? "catching up with the log: \(behind) topics" : nil,
+            ]
+            // Others take over the topics of those that are away.
+            return (away < servers.count, details.compactMap(\.self).joined(separator: "; "))
+        }
     }
 
     /// A cluster of one.
@@ -57,6 +65,6 @@ struct Cluster: Sendable {
             broker: broker, presence: presence, presenceWriter: presence, directory: LocalNodeDirectory(),
             leases: LocalLeases(), limiter: LocalRateLimiter(isOn: configuration.isRateLimited),
             attach: { broker.attach($0) },
-            check: nil, close: {})
+            status: nil, close: {})
     }
 }

@@ -21,7 +21,7 @@ final class Node: Sendable {
         let address = configuration.gatewayAddress(port: port.value)
         return NodeRecord(
             name: configuration.node, incarnation: incarnation, roles: roles.map(\.rawValue).sorted(),
-            address: roles.contains(.gateway)
+            address: roles.contains(.gateway) && port.value > 0
                 ? NodeAddress(host: address.host, port: address.port, isSecure: address.isSecure) : nil,
             sessions: gateway.sessions, isDraining: gateway.isLeaving)
     }

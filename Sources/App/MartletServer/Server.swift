@@ -63,19 +63,19 @@ package final class Server: Sendable {
             limiter: cluster.limiter, clock: clock, logger: logger)
         features = Features(ports, configuration, tokens, revocations)
 
-        let departure = Departure()
+        let (departure, gatewayMetrics) = (Departure(), GatewayMetrics(metrics))
         let choice = GatewayChoice(directory: cluster.directory)
         let router = features.router(
             ports, configuration, metrics, secrets: secrets,
             authenticator: features.authenticator(tokens, revocations), departure: departure,
-            bus: cluster.check
+            bus: cluster.check(behind: gatewayMetrics.behind)
         ) { () throws(Fault) in try choice.pick() }
         gateway = Gateway(
             configuration.gateway,
             features.gatewayServices(
                 ports, cluster.presenceWriter, tokens, revocations,
                 http: HummingbirdEdge(router: router, logger: logger), departure: departure),
-            GatewayMetrics(metrics), logger, group: loops)
+            gatewayMetrics, logger, group: loops)
         cluster.attach(gateway)
         registerReadings(store)
     }
@@ -95,20 +95,21 @@ package final class Server: Sendable {
 
     /// Runs until SIGTERM or SIGINT; returns once everything that was accepted is stored. `onListening` gets the port.
     package func run(onListening: @escaping @Sendable (Int) -> Void) async throws {
-        let (node, gateway) = (node, gateway)
+        let (node, gateway, directory) = (node, gateway, cluster.directory)
         let server = GatewayServer(gateway, group: loops) { port in
             node.port.set(port)
+            await directory.announce(node.record(gateway))
             onListening(port)
         }
         let group = ServiceGroup(
             configuration: .init(
                 services: services.map { .init(service: $0) } + [
-                    .init(service: NodeService(directory: cluster.directory) { node.record(gateway) }),
+                    .init(service: NodeService(directory: directory) { node.record(gateway) }),
                     .init(service: server),
                 ],
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         // Before its first session: what a node says that nobody knows is believed only for a moment.
-        await cluster.directory.announce(node.record(gateway))
+        await directory.announce(node.record(gateway))
         do {
             try await group.run()
         } catch {

@@ -128,50 +128,59 @@ extension Gateway {
     /// Called by the bus: events of these topics may have been lost.
     package func missed(_ topics: [ConversationID]) {
         guard isLossy, !topics.isEmpty else { return }
-        suspects.withLock { $0.formUnion(topics) }
+        suspect(topics, isUrgent: true)
+    }
+
+    private func suspect(_ topics: [ConversationID], isUrgent: Bool) {
+        suspects.withLock { suspects in
+            suspects.add(topics, isUrgent: isUrgent)
+            metrics.behind.set(suspects.urgentCount)
+        }
         sweepSignal.yield()
     }
 
-    /// Compares the suspected topics with the log, at once when told and all of them every `period`. Runs until it is cancelled. A log that can't
-    /// be read is asked again.
+    /// Compares the suspected topics with the log, at once when told and all of them every `period`: these with a quarter of one connection's time at
+    /// most, however many there are, so that the database has its time for messages. Runs until it is cancelled. A log that can't be read is asked
+    /// again.
     package func watchTopics(every period: Duration) async {
         guard isLossy else { return }
         await withTaskGroup(of: Void.self) { tasks in
             tasks.addTask { [self] in
                 while !Task.isCancelled {
                     do { try await Task.sleep(for: period) } catch { return }
-                    missed(interest.topics())
+                    suspect(interest.topics(), isUrgent: false)
                 }
             }
             for await _ in sweepSignals {
-                while !Task.isCancelled {
-                    let topics = suspects.withLock { suspects in
-                        defer { suspects = [] }
-                        return Array(suspects)
-                    }
-                    guard !topics.isEmpty else { break }
-                    await compare(topics)
-                }
+                await compareSuspects()
                 if Task.isCancelled { break }
             }
             tasks.cancelAll()
         }
     }
 
-    private func compare(_ suspected: [ConversationID]) async {
-        metrics.comparing.set(suspected.count)
+    private func compareSuspects() async {
         defer { metrics.comparing.set(0) }
-        for start in stride(from: 0, to: suspected.count, by: GatewayConfiguration.topicsAtOnce) {
-            let part = Array(suspected[start..<min(start + GatewayConfiguration.topicsAtOnce, suspected.count)])
+        while !Task.isCancelled {
+            let (part, isUrgent, remaining) = suspects.withLock { suspects in
+                let (part, isUrgent) = suspects.take(GatewayConfiguration.topicsAtOnce)
+                return (part, isUrgent, suspects.count)
+            }
+            guard !part.isEmpty else { break }
+            metrics.comparing.set(part.count + remaining)
+            let start = ContinuousClock.now
             do throws(Fault) {
                 for bounds in try await bounds(try await conversations(of: part)) { compare(bounds) }
             } catch {
                 // They stay suspected; the database is back sooner or later.
-                suspects.withLock { $0.formUnion(suspected[start...]) }
+                suspects.withLock { $0.add(part, isUrgent: isUrgent) }
                 try? await Task.sleep(for: .seconds(1))
-                return
+                continue
             }
+            suspects.withLock { metrics.behind.set($0.urgentCount) }
+            if !isUrgent, remaining > 0 { try? await Task.sleep(for: (ContinuousClock.now - start) * 3) }
         }
+        guard !Task.isCancelled else { return }
         metrics.comparisons.add()
         // Not by the clock alone: without the log places could not be kept up, and what was missed meanwhile counts from them.
         forgetQuiet()

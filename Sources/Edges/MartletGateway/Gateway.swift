@@ -24,7 +24,7 @@ package final class Gateway: BrokerReceiver, Sendable {
     let isLossy: Bool
 
     // Gateway+Following.swift
-    let suspects = Mutex<Set<ConversationID>>([])
+    let suspects = Mutex(Suspects())
     let sweepSignals: AsyncStream<Void>
     let sweepSignal: AsyncStream<Void>.Continuation
     /// When quiet conversations were last forgotten, by the steady clock.

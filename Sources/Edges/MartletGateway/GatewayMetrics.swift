@@ -8,6 +8,8 @@ package struct GatewayMetrics: Sendable {
     let deliveryLatency: Histogram
     let commandsAtWork: Gauge
     let comparing: Gauge
+    /// Topics of which the bus has lost events, and the log was not asked yet.
+    package let behind: Gauge
     let comparisons: Counter
     private let rejections: [Fault.Reason: Counter]
     private let closes: [UInt16: Counter]
@@ -27,6 +29,8 @@ package struct GatewayMetrics: Sendable {
         deliveryLatency = registry.latency(
             "martlet_delivery_seconds", "From a commit to the last write of its events on a loop")
         commandsAtWork = registry.gauge("martlet_commands_at_work", "Commands that left their loop")
+        behind = registry.gauge(
+            "martlet_topics_behind", "Topics that lost events on the bus, and wait to be read from the log")
         comparing = registry.gauge("martlet_topics_comparing", "Topics that are being compared with the log")
         comparisons = registry.counter(
             "martlet_topic_comparisons_total", "Times that topics were compared with the log")

@@ -31,10 +31,11 @@ package struct GatewayServer: Service {
     private let gateway: Gateway
     private let group: MultiThreadedEventLoopGroup
     /// Called once the port is open, with its number.
-    private let onListening: @Sendable (Int) -> Void
+    private let onListening: @Sendable (Int) async -> Void
 
-    package init(_ gateway: Gateway, group: MultiThreadedEventLoopGroup, onListening: @escaping @Sendable (Int) -> Void)
-    {
+    package init(
+        _ gateway: Gateway, group: MultiThreadedEventLoopGroup, onListening: @escaping @Sendable (Int) async -> Void
+    ) {
         self.gateway = gateway
         self.group = group
         self.onListening = onListening
@@ -48,7 +49,7 @@ package struct GatewayServer: Service {
         } catch {
             throw Fault(.unavailable, "can't listen on \(configuration.host):\(configuration.port): \(error)")
         }
-        onListening(server.localAddress?.port ?? configuration.port)
+        await onListening(server.localAddress?.port ?? configuration.port)
         let gateway = gateway
         await withTaskGroup(of: Void.self) { tasks in
             tasks.addTask { await gateway.pool.run() }
