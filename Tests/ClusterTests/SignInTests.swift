@@ -5,7 +5,7 @@ import Testing
 extension ThreeNodes {
     /// What ends a sign-in on one node reaches sessions on all others at once.
     struct RevocationTests {
-        /// Far less than the time in which nodes look at the table of revocations by themselves.
+        /// Over the bus, or by the table of revocations, which every node reads each second.
         private func closeCode(_ session: WireClient) async throws -> UInt16? {
             try await session.waitClosed(timeout: .seconds(20))
         }

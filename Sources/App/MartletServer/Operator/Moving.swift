@@ -10,9 +10,6 @@ import MartletSQL
 /// It may be ended at any point, and goes on from there when it is started again. At its end both sides are verified
 /// and compared; only then the target says that it is whole (`MovingState.requireWhole`).
 package struct Moving: Sendable {
-    /// What a query of a verification may take.
-    private static let verification = Duration.seconds(6 * 3600)
-
     private let path: String
     private let url: PostgresURL
     private let folders: Set<String>
@@ -79,7 +76,7 @@ package struct Moving: Sendable {
     private func openTarget() throws(OperatorFailure) -> PostgresDatabase {
         var settings = PostgresDatabase.Settings()
         settings.connections = 1
-        settings.statementTimeout = Self.verification
+        settings.statementTimeout = Workbench.verificationTimeout
         settings.name = MovingTarget.name
         do throws(Fault) {
             return try PostgresDatabase(url, settings, logger: .quiet)

@@ -68,6 +68,9 @@ package struct Workbench: Sendable {
         }
     }
 
+    /// What a query of a verification may take: each reads the whole log.
+    static let verificationTimeout = Duration.seconds(6 * 3600)
+
     /// Proves the log's contract on a store that has to be there; changes nothing.
     package static func verify(_ configuration: ServerConfiguration) async throws(OperatorFailure) -> VerificationReport
     {
@@ -76,6 +79,8 @@ package struct Workbench: Sendable {
                 throw OperatorFailure(.noInput, "there is no database at \(path)")
             }
         }
+        var configuration = configuration
+        configuration.cluster.databaseTimeout = verificationTimeout
         do throws(Fault) {
             let store = try await Store(configuration, logger: .quiet)
             defer { store.close() }
