@@ -12,7 +12,8 @@ import threading
 import time
 import unittest
 
-SHIPPED = pathlib.Path(__file__).resolve().parent.parent / "nginx"
+DEPLOY = pathlib.Path(__file__).resolve().parent.parent
+SHIPPED = DEPLOY / "nginx"
 MODULE = pathlib.Path("/usr/lib/nginx/modules/ngx_stream_module.so")
 NGINX = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
 
@@ -116,11 +117,13 @@ class ShippedTests(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertNotIn("[warn]", done.stderr.replace('the "user" directive', ""), done.stderr)
 
+    def folders(self):
+        """Places for what nginx puts aside, where everybody may write."""
+        kinds = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+        return "".join(f"{kind}_temp_path {self.place}/{kind};" for kind in kinds)
+
     def site(self):
-        folders = "".join(
-            f"{kind}_temp_path {self.place}/{kind};" for kind in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-        )
-        return f"http {{ {folders} {self.placed('martlet.conf')} }}"
+        return f"http {{ {self.folders()} {self.placed('martlet.conf')} }}"
 
     def run_nginx(self, nodes, body):
         process = subprocess.Popen(self.write(nodes, body), stderr=subprocess.DEVNULL)
@@ -129,6 +132,22 @@ class ShippedTests(unittest.TestCase):
 
     def test_the_site_is_accepted(self):
         self.accept(self.write((SHIPPED / "nodes.conf").read_text(), self.site()))
+
+    def test_the_site_is_accepted_behind_the_main_file_of_the_image(self):
+        self.write((SHIPPED / "nodes.conf").read_text(), "")
+        self.placed("martlet.conf")
+        text = (DEPLOY / "docker/nginx.conf").read_text()
+        # What differs between the image and here: a user, folders, and the files beside nginx.conf.
+        for shipped, here in [
+            ("user nginx;", ""),
+            ("/run/nginx.pid", f"{self.place}/pid"),
+            ("include mime.types;", "include /etc/nginx/mime.types;"),
+            ("include conf.d/*.conf;", f"{self.folders()} include {self.place}/martlet.conf;"),
+        ]:
+            self.assertEqual(text.count(shipped), 1, shipped)
+            text = text.replace(shipped, here)
+        (self.place / "nginx.conf").write_text(text)
+        self.accept([NGINX, "-e", "stderr", "-c", str(self.place / "nginx.conf")])
 
     def test_what_changes_something_is_sent_once_and_what_reads_goes_to_another_node(self):
         # Two nodes that hang up once they have read a request.

@@ -15,6 +15,11 @@ import node  # noqa: E402
 SPARE = 30
 
 
+def standard(name):
+    """Seconds of a setting as shipped."""
+    return int(re.search(rf"var {name} = Duration\.seconds\((\d+)\)", GATEWAY.read_text()).group(1))
+
+
 def number(path, pattern):
     found = re.findall(pattern, (DEPLOY / path).read_text())
     assert len(found) == 1, f"{pattern} stands in {path} {len(found)} times"
@@ -25,6 +30,10 @@ class StopTests(unittest.TestCase):
     def test_systemd(self):
         drain = number("systemd/martlet@.service", r"MARTLET_GATEWAY_DRAIN=(\d+)")
         self.assertGreaterEqual(number("systemd/martlet@.service", r"TimeoutStopSec=(\d+)"), drain + SPARE)
+
+    def test_systemd_with_one_server(self):
+        wait = number("systemd/martlet.service", r"TimeoutStopSec=(\d+)")
+        self.assertGreaterEqual(wait, standard("drain") + SPARE)
 
     def test_compose(self):
         text = (DEPLOY / "docker/compose.yaml").read_text()
@@ -42,7 +51,7 @@ class StopTests(unittest.TestCase):
 
 
 class HeartbeatTests(unittest.TestCase):
-    silence = 3 * int(re.search(r"var heartbeat = Duration\.seconds\((\d+)\)", GATEWAY.read_text()).group(1))
+    silence = 3 * standard("heartbeat")
 
     def test_proxies_outlast_a_silent_session(self):
         # In martlet.conf that of /ws is the longest.
