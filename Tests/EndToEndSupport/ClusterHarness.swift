@@ -116,8 +116,13 @@ package final class ClusterHarness: Sendable {
     /// 32 random bytes in base64.
     private static let key = Data((0..<32).map { _ in UInt8.random(in: .min ... .max) }).base64EncodedString()
 
-    private static let shippedSite = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-        .deletingLastPathComponent().deletingLastPathComponent().appending(path: "deploy/nginx/martlet.conf").path
+    private static let shippedSite = shippedSite("martlet.conf")
+
+    /// The path of one of nginx's files that are shipped.
+    package static func shippedSite(_ name: String) -> String {
+        URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+            .deletingLastPathComponent().deletingLastPathComponent().appending(path: "deploy/nginx/\(name)").path
+    }
 
     /// Each part's name and what it logged last.
     private var parts: [ClusterRecords.Part] {

@@ -1,16 +1,17 @@
 import Foundation
 import Synchronization
 
-/// nginx on a free port of 127.0.0.1 in front of nodes there, with the site that is shipped (`deploy/nginx/martlet.conf`)
-/// but for TLS. An nginx that is not installed is a failure, in one line.
+/// nginx on a free port of 127.0.0.1 in front of nodes there, with a site that is shipped (`deploy/nginx/martlet.conf` or
+/// `martlet-stream.conf`) but for TLS. An nginx that is not installed is a failure, in one line.
 package final class NginxServer: Sendable {
     package let port: Int
     private let folder: String
     private let guardian: FolderGuard
     private let process = Mutex<Int32>(0)
 
-    /// Starts it. `site` is the path of the shipped file.
-    package init(site: String, nodes: [Int]) async throws {
+    /// Starts it. `site` is the path of the shipped file. `source`: the address of loopback from which it connects to nodes,
+    /// where these are to tell it from others.
+    package init(site: String, nodes: [Int], source: String? = nil) async throws {
         port = try LoopbackPort.free()
         folder =
             FileManager.default.temporaryDirectory.appending(path: "martlet-nginx-\(UUID().uuidString.prefix(8))").path
@@ -21,8 +22,8 @@ package final class NginxServer: Sendable {
         let upstreams = nodes.map { "server 127.0.0.1:\($0) max_fails=2 fail_timeout=5s;\n" }.joined()
         let shipped = try String(contentsOfFile: site, encoding: .utf8)
         for (name, text) in [
-            ("nginx.conf", Self.main), ("martlet/nodes.conf", upstreams),
-            ("martlet.conf", Self.plain(shipped, port: port, folder: folder)),
+            ("nginx.conf", Self.main(isStream: shipped.contains("\nstream {"))), ("martlet/nodes.conf", upstreams),
+            ("martlet.conf", Self.plain(shipped, port: port, folder: folder, source: source)),
         ] { try Data(text.utf8).write(to: URL(fileURLWithPath: "\(folder)/\(name)")) }
         try await start()
     }
@@ -64,11 +65,23 @@ package final class NginxServer: Sendable {
 
     // MARK: Configuration
 
-    private static let main = """
+    private static func main(isStream: Bool) -> String {
+        guard isStream else { return process + http }
+        // Debian's is a module of its own.
+        let module = "/usr/lib/nginx/modules/ngx_stream_module.so"
+        let isModule = FileManager.default.fileExists(atPath: module)
+        return (isModule ? "load_module \(module);\n" : "") + process + "include martlet.conf;\n"
+    }
+
+    private static let process = """
         daemon off;
         master_process off;
         pid martlet/nginx.pid;
         events { worker_connections 4096; }
+
+        """
+
+    private static let http = """
         http {
             access_log off;
             client_body_temp_path tmp/body;
@@ -82,7 +95,8 @@ package final class NginxServer: Sendable {
         """
 
     /// The shipped site on one plain port.
-    private static func plain(_ shipped: String, port: Int, folder: String) -> String {
+    private static func plain(_ shipped: String, port: Int, folder: String, source: String?) -> String {
+        let suffix = shipped.contains("\nstream {") ? "" : " default_server"
         let lines = shipped.split(separator: "\n", omittingEmptySubsequences: false).map { line -> String in
             let words = line.split(whereSeparator: { $0 == " " || $0 == ";" })
             guard let first = words.first else { return "" }
@@ -90,9 +104,10 @@ package final class NginxServer: Sendable {
             case "listen":
                 guard !line.contains("[::]") else { return "" }
                 return words.contains("443")
-                    ? "listen 127.0.0.1:\(port) default_server;" : "listen unix:\(folder)/redirect.sock;"
+                    ? "listen 127.0.0.1:\(port)\(suffix);" : "listen unix:\(folder)/redirect.sock;"
             case "access_log" where !words.contains("off"): return "access_log \(folder)/access.log martlet;"
             case _ where first.hasPrefix("ssl_"): return ""
+            case "proxy_pass": return line + (source.map { " proxy_bind \($0);" } ?? "")
             default: return String(line)
             }
         }
