@@ -41,6 +41,9 @@ CONSTANTS = {
     "publish_cpu": (8.9, "µs of Redis for a publication", "redis-bus.py: no subscriber, one under way"),
     "push_cpu": (7.4, "µs of Redis for each node that gets it", "redis-bus.py: three subscribers less none, by three"),
     "compare": (30, "seconds between two comparisons of followed topics with the log", "bus-compare as shipped"),
+    "directs": (50, "direct conversations of a user, ever", "assumed"),
+    "compare_cpu": (6, "µs of the primary to look up where a conversation stands", "decisions/010: 4 to 8 ms for 1,000"),
+    "compare_share": (0.25, "of one connection's time that a node compares at most", "decisions/012"),
     # What the database costs.
     "appends": (
         28_600,
@@ -91,12 +94,15 @@ def model(users, constants):
     # Redis does this on one core.
     out["redis"] = max(math.ceil(out["redis_cpu"] / c["load"]), 1) + 1
 
-    out["compared"] = users * c["connected_share"] / c["compare"]
+    # Of one node; it takes longer than its period where it has more to do than it may.
+    work = users * c["connected_share"] / out["nodes"] * c["directs"] * c["compare_cpu"] / 1e6
+    out["compare_time"] = max(c["compare"], work / c["compare_share"])
+    out["compare_cpu"] = out["nodes"] * work / out["compare_time"]
 
     kept = out["messages_day"] * (c["retention_days"] * c["event_bytes"] + 2 * c["retry_bytes"])
     out["stored"] = kept
     out["wal_day"] = out["messages_day"] * c["wal_bytes"]
-    out["database_cpu"] = messages * c["database_cpu"] / 1e6
+    out["database_cpu"] = messages * c["database_cpu"] / 1e6 + out["compare_cpu"]
     by_cpu = out["database_cpu"] / (c["database_cores"] * c["load"])
     by_rate, by_size = max(messages / (c["appends"] * c["load"]), by_cpu), kept / c["database_bytes"]
     out["databases"] = max(math.ceil(max(by_rate, by_size)), 1)
@@ -121,7 +127,8 @@ ROWS = [
     ("publications on the bus a second", lambda o: number(o["publications"])),
     ("of them pushed to nodes", lambda o: number(o["pushes"])),
     ("**Redis servers**, one of them to spare", lambda o: f"**{o['redis']:,}**"),
-    ("topics of users compared with the log a second", lambda o: number(o["compared"])),
+    ("cores of primaries that compare topics with the log", lambda o: number(o["compare_cpu"])),
+    ("seconds in which each topic is compared once", lambda o: number(o["compare_time"])),
     ("stored", lambda o: size(o["stored"])),
     ("WAL a day", lambda o: size(o["wal_day"])),
     ("cores that primaries are busy with", lambda o: number(o["database_cpu"])),

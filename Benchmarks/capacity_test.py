@@ -7,6 +7,10 @@ import capacity
 CONSTANTS = {name: value for name, (value, _, _) in capacity.CONSTANTS.items()}
 
 
+def model(users):
+    return capacity.model(users, CONSTANTS)
+
+
 class ModelTests(unittest.TestCase):
     def test_messages_follow_from_users(self):
         out = capacity.model(86_400, {**CONSTANTS, "messages_per_user": 10, "peak": 3})
@@ -15,6 +19,12 @@ class ModelTests(unittest.TestCase):
     def test_a_direct_message_is_published_for_both_users(self):
         out = capacity.model(86_400, {**CONSTANTS, "messages_per_user": 1, "peak": 1, "group_share": 0})
         self.assertAlmostEqual(out["publications"], 2)
+
+    def test_comparing_takes_longer_where_it_would_take_too_much(self):
+        few, many = (model(users) for users in (10_000, 10**8))
+        self.assertEqual(few["compare_time"], CONSTANTS["compare"])
+        self.assertGreater(many["compare_time"], CONSTANTS["compare"])
+        self.assertAlmostEqual(many["compare_cpu"], many["nodes"] * CONSTANTS["compare_share"])
 
     def test_there_is_always_a_node_to_spare(self):
         self.assertEqual(capacity.model(1, CONSTANTS)["nodes"], 2)

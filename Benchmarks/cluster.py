@@ -22,6 +22,7 @@ TREE = pathlib.Path(__file__).resolve().parent.parent
 TICKS = os.sysconf("SC_CLK_TCK")
 PROFILES = {
     "pairs": ["pairs", "--connections", "600", "--rate", "1000"],
+    "pairs, busy": ["pairs", "--connections", "100", "--rate", "0", "--window", "4"],
     "group": ["group", "--connections", "300", "--senders", "10", "--rate", "50"],
     "room": ["room", "--connections", "600", "--senders", "10", "--rate", "50"],
 }
@@ -129,7 +130,8 @@ def row(result):
     cpu, report = result["cpuPerMillionDeliveries"], result["report"]
     latency = report["latencyMicroseconds"]
     p99 = (latency.get("delivered") or latency.get("last receiver") or {}).get("p99")
-    return (f"| {result['profile']} | {result['nodes']} | {result['messages']:.0f} | {result['deliveries']:.0f} | "
+    return (f"| {result['profile']} | {result['nodes']} | {result['messages']:.0f} | "
+            f"{result['messages'] / result['commits']:.1f} | {result['deliveries']:.0f} | "
             f"{'-' if p99 is None else f'{p99 / 1000:.1f}'} | {cpu['nodes']:.0f} | {cpu['postgres']:.0f} | {cpu['redis']:.1f} | "
             f"{result['framesSentPerMessage']:.2f} | {result['framesReceivedPerMessage']:.2f} | "
             f"{result['busBytesPerMessage']:.0f} | {'yes' if result['sound'] else 'NO'} |")
@@ -142,9 +144,9 @@ def main():
     parser.add_argument("--json", metavar="FILE")
     options = parser.parse_args()
     results = []
-    print("| profile | nodes | messages | deliveries | p99 ms | CPU s per million deliveries: nodes | PostgreSQL | Redis | "
+    print("| profile | nodes | messages | messages by commit | deliveries | p99 ms | CPU s per million deliveries: nodes | PostgreSQL | Redis | "
           "frames sent per message | received | bytes on the bus per message | sound |")
-    print("|---|---|---|---|---|---|---|---|---|---|---|---|", flush=True)
+    print("|---|---|---|---|---|---|---|---|---|---|---|---|---|", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
         for nodes in (1, 3):
