@@ -25,6 +25,11 @@ package struct PostgresURL: Sendable, Hashable, CustomStringConvertible {
             throw Fault.invalid(
                 "database", "is not a URL that libpq understands, as postgres://user:password@host:5432/name")
         }
+        guard !Self.isPasswordCut(text, values) else {
+            throw Fault.invalid(
+                "database",
+                "has an @ or a / too many, or a port that is no number: in a password write %40 for @ and %2F for /")
+        }
         let names = Self.list(values["host"])
         let addresses = Self.list(values["hostaddr"])
         let ports = Self.list(values["port"])
@@ -65,6 +70,18 @@ package struct PostgresURL: Sendable, Hashable, CustomStringConvertible {
         result["port"] = host.port
         result["client_encoding"] = "UTF8"
         return result
+    }
+
+    /// Whether a part of the password became another part of the URL, which is printed: to libpq the first @ ends the
+    /// password, and a / before it the whole server.
+    private static func isPasswordCut(_ text: String, _ values: [String: String]) -> Bool {
+        let servers = ["host", "hostaddr"].flatMap { list(values[$0]) }
+        let ports = list(values["port"])
+        let beforeQuery = text.prefix { $0 != "?" }
+        // Behind the scheme and its two slashes.
+        let path = beforeQuery.split(separator: "/", maxSplits: 3, omittingEmptySubsequences: false).dropFirst(3).first
+        let areNumbers = ports.allSatisfy { port in port.utf8.allSatisfy { (48...57).contains($0) } }
+        return !areNumbers || servers.contains { $0.contains("@") } || path?.contains("@") == true
     }
 
     private static func list(_ value: String?) -> [String] {
