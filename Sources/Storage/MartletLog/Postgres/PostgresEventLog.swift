@@ -15,7 +15,7 @@ package final class PostgresEventLog: EventLog {
     let partitions: PostgresPartitions
     let clock: any TimeSource
     let answers: LogAnswers
-    let turns = Turns()
+    let turns: Turns
     /// Makes partitions, for all who need them at this moment.
     let making = Mutex<Task<Result<Void, Fault>, Never>?>(nil)
     private let appenders: [PostgresAppender]
@@ -36,6 +36,7 @@ package final class PostgresEventLog: EventLog {
         self.database = database
         self.clock = clock
         answers = LogAnswers(metrics, onCommit)
+        turns = Turns(patience: database.patience)
         let stored = try await database.write { connection throws(Fault) in
             try PostgresPartitions.storedPeriod(period, connection)
         }

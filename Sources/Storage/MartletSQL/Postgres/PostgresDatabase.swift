@@ -87,6 +87,9 @@ package final class PostgresDatabase: Database {
         return try result.get()
     }
 
+    /// What a job may wait for its turn.
+    package var patience: Duration { settings.patience }
+
     /// Jobs that wait for a thread.
     package var queueDepth: Int { pool.depth }
 
