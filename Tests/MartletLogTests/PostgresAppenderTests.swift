@@ -60,7 +60,7 @@ private final class SlowAppender {
         let partitions = PostgresPartitions(period: 600_000, window: .seconds(86_400))
         let writer = PostgresAppendWriter(
             url, name: "slow", clock: ManualClock(), partitions: partitions, logger: quiet,
-            statementTimeout: .seconds(50))
+            durability: PostgresDurability(quiet), statementTimeout: .seconds(50))
         appender = PostgresAppender(writer, LogAnswers(LogMetrics()) { _ in }, quiet, number: 1) { [time] in time.now }
         other = try PostgresConnection(url, statementTimeout: .seconds(50), name: "other")
         await submit(["zero"]).wait(1)

@@ -15,22 +15,26 @@ final class PostgresAppendWriter {
     private let clock: any TimeSource
     private let partitions: PostgresPartitions
     private let logger: Logger
+    private let durability: PostgresDurability
     private let statementTimeout: Duration
     private var connection: PostgresConnection?
     private var wasEverConnected = false
     /// Of conversations that were committed on this connection's server.
     private var keys: [ConversationID: Int64] = [:]
 
-    /// - Parameter statementTimeout: what the server may take for a statement, and with a margin for a round trip.
+    /// - Parameters:
+    ///   - durability: hears of the server's settings at each connection.
+    ///   - statementTimeout: what the server may take for a statement, and with a margin for a round trip.
     init(
         _ url: PostgresURL, name: String, clock: any TimeSource, partitions: PostgresPartitions, logger: Logger,
-        statementTimeout: Duration = .seconds(5)
+        durability: PostgresDurability, statementTimeout: Duration = .seconds(5)
     ) {
         self.url = url
         self.name = name
         self.clock = clock
         self.partitions = partitions
         self.logger = logger
+        self.durability = durability
         self.statementTimeout = statementTimeout
     }
 
@@ -41,7 +45,8 @@ final class PostgresAppendWriter {
         guard !isConnected else { return }
         close()
         let made = try PostgresConnection(url, statementTimeout: statementTimeout, name: name)
-        _ = try made.pipeline(PostgresLogStatements.session)
+        let answers = try made.pipeline(PostgresLogStatements.session + [PostgresDurability.question])
+        durability.note(answers.last)
         connection = made
         // A server that was promoted may lack the last commits of the one before it: conversations that it has given no
         // key yet, or will give another's.

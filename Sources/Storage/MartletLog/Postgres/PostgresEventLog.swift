@@ -42,9 +42,11 @@ package final class PostgresEventLog: EventLog {
         }
         partitions = PostgresPartitions(period: stored, window: window)
         let (partitions, answers) = (partitions, answers)
+        let durability = PostgresDurability(logger)
         self.appenders = (1...max(1, appenders)).map { number in
             let writer = PostgresAppendWriter(
-                database.url, name: "martlet-log-\(number)", clock: clock, partitions: partitions, logger: logger)
+                database.url, name: "martlet-log-\(number)", clock: clock, partitions: partitions, logger: logger,
+                durability: durability)
             return PostgresAppender(writer, answers, logger, number: number)
         }
         do throws(Fault) {
