@@ -52,7 +52,7 @@ package struct PostgresFailure: Error, Sendable, CustomStringConvertible {
     /// The one table from PostgreSQL's errors to ours. The message may be shown to any client.
     package var fault: Fault {
         switch sqlState {
-        case "53100": Fault(.unavailable, "the disk is full", retryAfter: .seconds(30), cause: self)
+        case "53100": Fault(.unavailable, "the database's disk is full", retryAfter: .seconds(30), cause: self)
         case "53300":
             Fault(.unavailable, "the database has too many connections", retryAfter: .seconds(2), cause: self)
         case "53000", "53200":
