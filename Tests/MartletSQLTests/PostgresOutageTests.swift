@@ -165,6 +165,17 @@ import Testing
         #expect(thrown?.message.contains("secret") == false)
     }
 
+    @Test func `Connections go by Martlet's name, and by the URL's behind it`() async throws {
+        let server = try await PostgresServer.shared
+        let url = try PostgresURL(server.urlText() + "?application_name=chat%20of%20ours")
+        let connection = try PostgresConnection(url, statementTimeout: .seconds(20), name: "martlet-x")
+        defer { connection.close() }
+        let name = try connection.execute("SELECT current_setting('application_name') AS name").rows.first?.text("name")
+        #expect(name == "martlet-x chat of ours")
+        let plain = try server.url()
+        #expect(plain.connectionParameters(plain.hosts[0], name: "x")["application_name"] == "x")
+    }
+
     @Test(
         arguments: [
             "postgres://u:p@ssw0rd@127.0.0.1/db", "postgres://u:p@ssw0rd@one,two:5/db",

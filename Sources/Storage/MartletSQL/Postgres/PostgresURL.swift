@@ -62,9 +62,11 @@ package struct PostgresURL: Sendable, Hashable, CustomStringConvertible {
     package var description: String { hosts.map(\.description).joined(separator: ",") + "/" + database }
 
     /// What libpq gets for one of the hosts. The client always writes, so unless the URL says otherwise, only a server that
-    /// takes writes will do: that is how a promoted standby is found.
+    /// takes writes will do: that is how a promoted standby is found. `name` is how others tell Martlet's connections from
+    /// theirs; a name in the URL stands behind it.
     func connectionParameters(_ host: Host, name: String) -> [String: String] {
-        var result = ["target_session_attrs": "read-write", "application_name": name].merging(parameters) { $1 }
+        var result = ["target_session_attrs": "read-write"].merging(parameters) { $1 }
+        result["application_name"] = [name, parameters["application_name"]].compactMap(\.self).joined(separator: " ")
         result["host"] = host.name
         result["hostaddr"] = host.address
         result["port"] = host.port
