@@ -1,4 +1,5 @@
 import MartletCore
+import MartletSQL
 import MartletTestServices
 import Synchronization
 import Testing
@@ -8,7 +9,7 @@ import Testing
 /// Changes of one conversation, one after another.
 @Suite struct TurnsTests {
     @Test func `One goes through at a time, and who finds too many waiting is refused`() async throws {
-        let turns = Turns()
+        let turns = Turns(patience: .seconds(600))
         let (entered, enter) = AsyncStream<Void>.makeStream()
         let (left, leave) = AsyncStream<Void>.makeStream()
         let inside = Mutex(0)
@@ -58,6 +59,66 @@ import Testing
         #expect(together == 1)
     }
 
+    @Test(.timeLimit(.minutes(1)))
+    func `Who waits too long is refused, and its turn goes to the next one`() async throws {
+        let turns = Turns(patience: .seconds(600))
+        let (entered, enter) = AsyncStream<Void>.makeStream()
+        let (left, leave) = AsyncStream<Void>.makeStream()
+        // Awaited below.
+        let first = Task {
+            await reason {
+                try await turns.take(1) { () async throws(Fault) in
+                    enter.finish()
+                    for await _ in left {}
+                }
+            }
+        }
+        let passed = Passed()
+        func start(_ number: Int) -> Task<Fault.Reason?, Never> {
+            Task { await reason { try await turns.take(1) { () throws(Fault) in passed.note(number) } } }
+        }
+        for await _ in entered {}
+        let impatient = [start(1), start(2)]
+        while turns.depth < 2 { await Task.yield() }
+        turns.refuseLate(at: .now + .seconds(590))
+        #expect(turns.depth == 2)
+        turns.refuseLate(at: .now + .seconds(601))
+        for task in impatient {
+            let thrown = await task.value
+            #expect(thrown == .overloaded)
+        }
+        let last = start(3)
+        while turns.depth < 1 { await Task.yield() }
+        leave.finish()
+        let thrown = [await first.value, await last.value]
+        #expect(thrown == [nil, nil])
+        #expect(passed.numbers == [3])
+        let next = start(4)
+        let fault = await next.value
+        #expect(fault == nil)
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func `A change waits for another one of its group no longer than the database's patience`() async throws {
+        let store = PostgresStore()
+        var settings = PostgresDatabase.Settings()
+        settings.connections = 2
+        settings.patience = .milliseconds(100)
+        let database = try PostgresDatabase(try await store.url, settings, logger: quiet)
+        let log = try await PostgresEventLog(database, clock: ManualClock(), logger: quiet) { _ in }
+        let gate = Gate()
+        // Awaited below.
+        let slow = Task { await reason { try await log.transact(on: group(1)) { _, _ throws(Fault) in gate.pass() } } }
+        await gate.someoneWaits()
+        await refused(.overloaded) { try await log.transact(on: group(1)) { _, _ throws(Fault) in } }
+        gate.open()
+        let thrown = await slow.value
+        #expect(thrown == nil)
+        try await log.transact(on: group(1)) { _, _ throws(Fault) in }
+        log.close()
+        await store.remove()
+    }
+
     @Test func `Changes of one group from two nodes at once all go well`() async throws {
         let store = PostgresStore()
         let clock = ManualClock()
@@ -86,4 +147,13 @@ import Testing
         for log in logs { log.close() }
         await store.remove()
     }
+}
+
+/// Who came through.
+private final class Passed: Sendable {
+    private let noted = Mutex<[Int]>([])
+
+    var numbers: [Int] { noted.withLock { $0 } }
+
+    func note(_ number: Int) { noted.withLock { $0.append(number) } }
 }

@@ -100,6 +100,60 @@ import Testing
         #expect(applied.sorted { $0.count < $1.count } == [[], [], [], ["accounts", "social", "messaging"]])
     }
 
+    /// Runs `body` while another connection reads a table, as a backup does, until it calls what it is given.
+    private func withReader(
+        _ settings: PostgresDatabase.Settings, _ lines: LogLines,
+        _ body: (PostgresDatabase, _ end: () throws -> Void) async throws -> Void
+    ) async throws {
+        let server = try await PostgresServer.shared
+        let url = try await server.database()
+        let database = try PostgresDatabase(url, settings, logger: lines.logger)
+        try await Migrator([Self.first]).migrate(database, now: .distantPast)
+        let reader = try PostgresConnection(url, statementTimeout: .seconds(60), name: "backup")
+        _ = try reader.execute(PostgresStatement(text: "BEGIN", isKept: false))
+        _ = try reader.execute("LOCK TABLE one IN ACCESS SHARE MODE")
+        try await body(database) { _ = try reader.execute(PostgresStatement(text: "COMMIT", isKept: false)) }
+        reader.close()
+        database.close()
+        await server.remove(url)
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func `A step that waits for a backup lets others write meanwhile, and is done behind it`() async throws {
+        let lines = LogLines()
+        try await withReader(PostgresDatabase.Settings(), lines) { database, end throws in
+            // Awaited below.
+            let migration = Task {
+                try await Migrator([Self.first, Self.second]).migrate(database, now: .distantPast)
+            }
+            while lines.warnings.isEmpty { await Task.yield() }
+            for id in Int64(10)..<30 {
+                try await database.write { connection throws(Fault) in
+                    _ = try connection.run("INSERT INTO one (id) VALUES (\(id))")
+                }
+            }
+            #expect(lines.warnings.first?.contains("end backups and long queries") == true)
+            try end()
+            #expect(try await migration.value == ["second"])
+            #expect(try await ids(database) == 21)
+        }
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func `A step that never gets its locks fails in words for the operator, and leaves all as it was`() async throws {
+        var settings = PostgresDatabase.Settings()
+        settings.migrationPatience = .zero
+        try await withReader(settings, LogLines()) { database, end throws in
+            let thrown = await fault {
+                try await Migrator([Self.first, Self.second]).migrate(database, now: .distantPast)
+            }
+            #expect(thrown?.reason == .unavailable)
+            #expect(thrown?.message.contains("end backups and long queries") == true)
+            try end()
+            #expect(try await Migrator([Self.first, Self.second]).migrate(database, now: .distantPast) == ["second"])
+        }
+    }
+
     @Test func `Programs that start together on one file take turns`() async throws {
         try await withFolder { folder throws in
             let path = folder + "/test.sqlite"

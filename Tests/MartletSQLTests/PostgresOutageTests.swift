@@ -165,6 +165,40 @@ import Testing
         #expect(thrown?.message.contains("secret") == false)
     }
 
+    @Test func `Connections go by Martlet's name, and by the URL's behind it`() async throws {
+        let server = try await PostgresServer.shared
+        let url = try PostgresURL(server.urlText() + "?application_name=chat%20of%20ours")
+        let connection = try PostgresConnection(url, statementTimeout: .seconds(20), name: "martlet-x")
+        defer { connection.close() }
+        let name = try connection.execute("SELECT current_setting('application_name') AS name").rows.first?.text("name")
+        #expect(name == "martlet-x chat of ours")
+        let plain = try server.url()
+        #expect(plain.connectionParameters(plain.hosts[0], name: "x")["application_name"] == "x")
+    }
+
+    @Test(
+        arguments: [
+            "postgres://u:p@ssw0rd@127.0.0.1/db", "postgres://u:p@ssw0rd@one,two:5/db",
+            "postgres://u:p@one,ssw0rd@two/db",
+            "postgres://u:p@x:ssw0rd@127.0.0.1/db", "postgres://u:p/ssw0rd@127.0.0.1/db",
+            "postgres://u:1/ssw0rd@one/db",
+            "postgres://u:p%3F@ssw0rd%40x/db", "postgres://u:p@ssw0rd@127.0.0.1/db?sslmode=require",
+        ])
+    func `A passw0rd that ends too early is refused with what to write, and no part of it`(text: String) async {
+        let thrown = await fault { try PostgresURL(text) }
+        #expect(thrown?.reason == .invalidField)
+        #expect(thrown?.message.contains("%40") == true)
+        #expect(thrown.map { "\($0)" }?.contains("ssw0rd") == false)
+    }
+
+    @Test func `A password is written with what stands for its signs, and a name may have them too`() throws {
+        let url = try PostgresURL("postgres://u:p%40ss%2Fword:@one,two/d%40b?sslrootcert=/a@b/c.pem")
+        #expect(url.parameters["password"] == "p@ss/word:")
+        #expect(url.description == "one:5432,two:5432/d@b")
+        #expect(url.parameters["sslrootcert"] == "/a@b/c.pem")
+        #expect(try PostgresURL("postgres:///base?host=/run/postgresql").hosts.map(\.name) == ["/run/postgresql"])
+    }
+
     @Test func `Refusals of a connection are known by their code, in whatever language`() {
         let failure = PostgresDoor.refusal(
             "connection to server failed: ФАТАЛЬНО:  53300: слишком много клиентов\nLOCATION: x")

@@ -11,9 +11,12 @@ package final class PostgresServer: Sendable {
         package var isDurable = false
         /// Further settings, as `name=value`.
         package var settings: [String] = []
+        /// Whether it offers TLS, with a certificate for 127.0.0.1 that it signed itself (`certificate`).
+        package var isSecure = false
 
-        package init(isDurable: Bool = false, settings: [String] = []) {
+        package init(isDurable: Bool = false, isSecure: Bool = false, settings: [String] = []) {
             self.isDurable = isDurable
+            self.isSecure = isSecure
             self.settings = settings
         }
     }
@@ -34,6 +37,8 @@ package final class PostgresServer: Sendable {
 
     private var data: String { folder + "/data" }
     private var log: String { folder + "/log" }
+    /// The path of its certificate.
+    package var certificate: String { folder + "/server.pem" }
 
     /// Makes a server and starts it.
     package convenience init(_ options: Options = Options()) async throws {
@@ -113,11 +118,15 @@ package final class PostgresServer: Sendable {
 
     /// Starts the server, and returns once it takes connections.
     package func start() async throws {
-        let settings = [
+        var settings = [
             "listen_addresses=127.0.0.1", "port=\(port)", "unix_socket_directories=", "max_connections=200",
             "fsync=\(options.isDurable ? "on" : "off")", "full_page_writes=\(options.isDurable ? "on" : "off")",
             "shared_buffers=64MB", "max_wal_senders=8", "hot_standby=on", "logging_collector=off",
         ]
+        if options.isSecure {
+            if !FileManager.default.fileExists(atPath: certificate) { _ = try await makeCertificate("server") }
+            settings += ["ssl=on", "ssl_cert_file=\(certificate)", "ssl_key_file=\(folder)/server.key"]
+        }
         let arguments = (settings + options.settings).flatMap { ["-c", $0] }
         let command = try Self.command("postgres", ["-D", data] + arguments)
         if !FileManager.default.fileExists(atPath: log) { try Data().write(to: URL(fileURLWithPath: log)) }
@@ -202,6 +211,18 @@ package final class PostgresServer: Sendable {
 
     // MARK: Plumbing
 
+    /// A certificate for 127.0.0.1 that nobody else signed, with its key beside it. Returns its path.
+    package func makeCertificate(_ name: String) async throws -> String {
+        let path = "\(folder)/\(name).pem"
+        try await ChildProcess.run(
+            Self.asOwner([
+                "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days",
+                "2", "-subj", "/CN=martlet-test", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout",
+                "\(folder)/\(name).key", "-out", path,
+            ]))
+        return path
+    }
+
     private func run(_ program: String, _ arguments: String..., environment: [String: String] = [:]) async throws {
         try await ChildProcess.run(try Self.command(program, arguments), environment: environment)
     }
@@ -215,7 +236,11 @@ package final class PostgresServer: Sendable {
         let path = (folders + ["/usr/local/bin", "/usr/bin", "/opt/homebrew/bin"]).map { "\($0)/\(program)" }
             .first { FileManager.default.isExecutableFile(atPath: $0) }
         guard let path else { throw ServiceFailure("PostgreSQL is not installed (no \(program)): install postgresql") }
-        return (getuid() == 0 ? ["runuser", "-u", "postgres", "--"] : []) + [path] + arguments
+        return asOwner([path] + arguments)
+    }
+
+    private static func asOwner(_ command: [String]) -> [String] {
+        (getuid() == 0 ? ["runuser", "-u", "postgres", "--"] : []) + command
     }
 
     private func waitUntilReady() async throws {

@@ -50,7 +50,9 @@ package protocol Database: Sendable {
     ) async throws(Fault) -> Value
 
     /// A write that changes the schema: one at a time among all programs on the database. A statement, and the wait for
-    /// another program's change, may take as long as in any write; `limit` is another bound.
+    /// another program's change, may take as long as in any write. With a `limit` of its own it is a migration, which may
+    /// change tables in use: it lets their users go first, tries again for some minutes, and then throws `unavailable` in
+    /// words for the operator.
     func alter<Value: Sendable>(
         within limit: Duration?, _ body: @escaping @Sendable (any SQLConnection) throws(Fault) -> Value
     ) async throws(Fault) -> Value

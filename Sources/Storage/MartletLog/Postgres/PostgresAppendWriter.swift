@@ -5,8 +5,6 @@ import MartletSQL
 
 /// Stores sends on a connection of its own, and decides what to do when that fails. Belongs to one appender's thread.
 final class PostgresAppendWriter {
-    /// What the server may take for one round trip before the connection is given up.
-    private static let statementTimeout = Duration.seconds(5)
     /// Attempts at a transaction that others got in the way of.
     private static let attempts = 10
     /// Conversations whose keys are remembered; past that all are forgotten and those in use come back.
@@ -17,17 +15,27 @@ final class PostgresAppendWriter {
     private let clock: any TimeSource
     private let partitions: PostgresPartitions
     private let logger: Logger
+    private let durability: PostgresDurability
+    private let statementTimeout: Duration
     private var connection: PostgresConnection?
     private var wasEverConnected = false
     /// Of conversations that were committed on this connection's server.
     private var keys: [ConversationID: Int64] = [:]
 
-    init(_ url: PostgresURL, name: String, clock: any TimeSource, partitions: PostgresPartitions, logger: Logger) {
+    /// - Parameters:
+    ///   - durability: hears of the server's settings at each connection.
+    ///   - statementTimeout: what the server may take for a statement, and with a margin for a round trip.
+    init(
+        _ url: PostgresURL, name: String, clock: any TimeSource, partitions: PostgresPartitions, logger: Logger,
+        durability: PostgresDurability, statementTimeout: Duration = .seconds(5)
+    ) {
         self.url = url
         self.name = name
         self.clock = clock
         self.partitions = partitions
         self.logger = logger
+        self.durability = durability
+        self.statementTimeout = statementTimeout
     }
 
     /// False behind a failure that the connection did not survive.
@@ -36,8 +44,9 @@ final class PostgresAppendWriter {
     func connect() throws(PostgresFailure) {
         guard !isConnected else { return }
         close()
-        let made = try PostgresConnection(url, statementTimeout: Self.statementTimeout, name: name)
-        _ = try made.pipeline(PostgresLogStatements.session)
+        let made = try PostgresConnection(url, statementTimeout: statementTimeout, name: name)
+        let answers = try made.pipeline(PostgresLogStatements.session + [PostgresDurability.question])
+        durability.note(answers.last)
         connection = made
         // A server that was promoted may lack the last commits of the one before it: conversations that it has given no
         // key yet, or will give another's.

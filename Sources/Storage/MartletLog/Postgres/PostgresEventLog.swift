@@ -15,7 +15,7 @@ package final class PostgresEventLog: EventLog {
     let partitions: PostgresPartitions
     let clock: any TimeSource
     let answers: LogAnswers
-    let turns = Turns()
+    let turns: Turns
     /// Makes partitions, for all who need them at this moment.
     let making = Mutex<Task<Result<Void, Fault>, Never>?>(nil)
     private let appenders: [PostgresAppender]
@@ -36,14 +36,17 @@ package final class PostgresEventLog: EventLog {
         self.database = database
         self.clock = clock
         answers = LogAnswers(metrics, onCommit)
+        turns = Turns(patience: database.patience)
         let stored = try await database.write { connection throws(Fault) in
             try PostgresPartitions.storedPeriod(period, connection)
         }
         partitions = PostgresPartitions(period: stored, window: window)
         let (partitions, answers) = (partitions, answers)
+        let durability = PostgresDurability(logger)
         self.appenders = (1...max(1, appenders)).map { number in
             let writer = PostgresAppendWriter(
-                database.url, name: "martlet-log-\(number)", clock: clock, partitions: partitions, logger: logger)
+                database.url, name: "martlet-log-\(number)", clock: clock, partitions: partitions, logger: logger,
+                durability: durability)
             return PostgresAppender(writer, answers, logger, number: number)
         }
         do throws(Fault) {

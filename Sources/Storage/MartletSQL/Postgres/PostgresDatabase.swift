@@ -15,6 +15,8 @@ package final class PostgresDatabase: Database {
         package var statementTimeout = Duration.seconds(10)
         /// What a job may wait for a thread, and what a transaction may spend on being tried again.
         package var patience = Duration.seconds(5)
+        /// What a migration waits for tables' locks that others hold.
+        package var migrationPatience = Duration.seconds(300)
         /// Jobs that may wait.
         package var capacity = 10_000
         /// Shown in the server's activity view.
@@ -27,6 +29,7 @@ package final class PostgresDatabase: Database {
     private let settings: Settings
     private let gate: ReconnectionGate
     private let pool: PostgresPool
+    private let logger: Logger
 
     /// Connects once, to say in words for the operator why it can't be used: throws `unavailable`. Blocks meanwhile.
     package init(
@@ -34,6 +37,7 @@ package final class PostgresDatabase: Database {
     ) throws(Fault) {
         self.url = url
         self.settings = settings
+        self.logger = logger
         do throws(PostgresFailure) {
             try PostgresConnection(url, statementTimeout: settings.statementTimeout, name: settings.name).close()
         } catch {
@@ -72,12 +76,18 @@ package final class PostgresDatabase: Database {
     ) async throws(Fault) -> Value {
         var settings = settings
         settings.statementTimeout = limit ?? settings.statementTimeout
-        let work = PostgresSession.Work(
-            mode: .alter, turn: nil, deadline: Deadline(after: settings.patience), lockingOnRetry: { [] }, body: body)
         let result = await withCheckedContinuation { (continuation: CheckedContinuation<Result<Value, Fault>, Never>) in
-            let thread = Thread { [url, gate, settings] in
+            let thread = Thread { [url, gate, settings, logger] in
                 let session = Self.session(url, settings, gate)
-                let result = session.run(work)
+                let work = { mode in
+                    PostgresSession.Work(
+                        mode: mode, turn: nil, deadline: Deadline(after: settings.patience), lockingOnRetry: { [] },
+                        body: body)
+                }
+                let result =
+                    limit == nil
+                    ? session.run(work(.alter))
+                    : Self.migrate(settings.migrationPatience, logger) { session.runUnlessLocked(work(.migrate)) }
                 session.close()
                 continuation.resume(returning: result)
             }
@@ -86,6 +96,34 @@ package final class PostgresDatabase: Database {
         }
         return try result.get()
     }
+
+    /// Tries a migration until it gets the locks that it needs, with a pause between tries for all who waited behind it.
+    private static func migrate<Value>(
+        _ patience: Duration, _ logger: Logger, _ attempt: () -> Result<Value, Fault>?
+    ) -> Result<Value, Fault> {
+        let end = Deadline(after: patience)
+        var nextLine = Deadline(after: .zero)
+        while true {
+            if let result = attempt() { return result }
+            if end.isPast {
+                return .failure(
+                    Fault(
+                        .unavailable,
+                        "the schema can't be changed: others keep its tables locked; end backups and long queries "
+                            + "(pg_stat_activity, pg_locks) and start again"))
+            }
+            if nextLine.isPast {
+                nextLine = Deadline(after: .seconds(30))
+                logger.warning(
+                    "a migration waits for tables that others keep locked: end backups and long queries",
+                    metadata: ["see": "pg_stat_activity, pg_locks"])
+            }
+            Thread.sleep(forTimeInterval: Double.random(in: 1...2))
+        }
+    }
+
+    /// What a job may wait for its turn.
+    package var patience: Duration { settings.patience }
 
     /// Jobs that wait for a thread.
     package var queueDepth: Int { pool.depth }

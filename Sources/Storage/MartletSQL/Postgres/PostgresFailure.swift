@@ -38,6 +38,9 @@ package struct PostgresFailure: Error, Sendable, CustomStringConvertible {
 
     package var isLost: Bool { if case .lost = kind { true } else { false } }
 
+    /// SQLSTATE `lock_not_available`.
+    static let lockTimeout = "55P03"
+
     private static func kind(_ sqlState: String, isFatal: Bool) -> Kind {
         if isFatal { return .lost(isOutcomeUnknown: true) }
         return switch sqlState {
@@ -52,12 +55,12 @@ package struct PostgresFailure: Error, Sendable, CustomStringConvertible {
     /// The one table from PostgreSQL's errors to ours. The message may be shown to any client.
     package var fault: Fault {
         switch sqlState {
-        case "53100": Fault(.unavailable, "the disk is full", retryAfter: .seconds(30), cause: self)
+        case "53100": Fault(.unavailable, "the database's disk is full", retryAfter: .seconds(30), cause: self)
         case "53300":
             Fault(.unavailable, "the database has too many connections", retryAfter: .seconds(2), cause: self)
         case "53000", "53200":
             Fault(.unavailable, "the database has too little memory", retryAfter: .seconds(5), cause: self)
-        case "57014", "55P03", "25P03":
+        case "57014", Self.lockTimeout, "25P03":
             Fault(.unavailable, "the database is too slow", retryAfter: .seconds(1), cause: self)
         case "57P01", "57P02": Fault(.unavailable, "the database is stopping", retryAfter: .seconds(2), cause: self)
         case "57P03": Fault(.unavailable, "the database is starting", retryAfter: .seconds(1), cause: self)

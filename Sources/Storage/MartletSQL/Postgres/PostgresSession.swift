@@ -11,6 +11,9 @@ final class PostgresSession {
         case write
         /// A change of the schema: one at a time in the whole cluster, each statement seeing what was committed before it.
         case alter
+        /// As `alter`, for changes of tables in use: whoever waits for a table's lock keeps all behind itself waiting, so
+        /// each statement waits a moment only.
+        case migrate
     }
 
     /// Work as the session sees it.
@@ -31,6 +34,8 @@ final class PostgresSession {
         case again(PostgresFailure)
         /// Nothing is stored, and there is no connection.
         case unreached(PostgresFailure)
+        /// Nothing is stored: somebody else kept a lock for longer than a migration waits.
+        case locked(PostgresFailure)
     }
 
     /// Tries that run without locks before those that take them.
@@ -65,7 +70,16 @@ final class PostgresSession {
     func run<Value>(_ work: Work<Value>) -> Result<Value, Fault> {
         switch tryOut(work) {
         case .done(let result): result
+        case .again(let failure), .unreached(let failure), .locked(let failure): .failure(failure.fault)
+        }
+    }
+
+    /// As `run`; nil where somebody else keeps a lock that a migration needs. Then nothing of the work is stored.
+    func runUnlessLocked<Value>(_ work: Work<Value>) -> Result<Value, Fault>? {
+        switch tryOut(work) {
+        case .done(let result): result
         case .again(let failure), .unreached(let failure): .failure(failure.fault)
+        case .locked: nil
         }
     }
 
@@ -73,7 +87,7 @@ final class PostgresSession {
     func runUnlessOthersCan<Value>(_ work: Work<Value>) -> Result<Value, Fault>? {
         switch tryOut(work) {
         case .done(let result): result
-        case .again(let failure): .failure(failure.fault)
+        case .again(let failure), .locked(let failure): .failure(failure.fault)
         case .unreached(let failure): othersAreConnected() ? nil : .failure(failure.fault)
         }
     }
@@ -83,7 +97,7 @@ final class PostgresSession {
         while true {
             let attempt = attempt(work, tried: tried)
             switch attempt {
-            case .done, .unreached: return attempt
+            case .done, .unreached, .locked: return attempt
             case .again(let failure):
                 tried += 1
                 if tried == Self.tries || work.deadline.isPast || failure.isLost && tried > Self.freeTries {
@@ -134,7 +148,7 @@ final class PostgresSession {
 
     private func transact<Value>(_ work: Work<Value>, on connection: PostgresConnection) -> Attempt<Value> {
         let transaction = PostgresTransaction(
-            connection, opening: work.mode.opening, keepsStatements: work.mode != .alter)
+            connection, opening: work.mode.opening, keepsStatements: work.mode == .read || work.mode == .write)
         let result = Result { () throws(Fault) in try work.body(transaction) }
         if let failure = transaction.failure { return undo(failure, result, work.mode, connection) }
         guard transaction.isOpen else { return .done(result) }
@@ -171,6 +185,9 @@ final class PostgresSession {
         case .conflict:
             send("ROLLBACK", on: connection)
             return .again(failure)
+        case .refused where mode == .migrate && failure.sqlState == PostgresFailure.lockTimeout:
+            send("ROLLBACK", on: connection)
+            return .locked(failure)
         case .readOnly, .refused:
             send("ROLLBACK", on: connection)
             guard case .failure(let fault) = result else { return .done(.failure(failure.fault)) }
@@ -231,12 +248,17 @@ extension PostgresSession.Mode {
                 // Who reads a table from end to end, as a planner likes while it is small, is in the way of all who write to it.
                 "SET LOCAL enable_seqscan = off",
             ]
-        case .alter:
-            [
-                PostgresStatement(text: "BEGIN ISOLATION LEVEL READ COMMITTED", isKept: false),
-                PostgresStatement(
-                    text: "SELECT pg_advisory_xact_lock(\(PostgresLock.space), \(PostgresLock.schema))", isKept: false),
-            ]
+        case .alter: Self.openingAlter
+        // Another program's migration may take its time.
+        case .migrate: Self.openingAlter + [PostgresStatement(text: "SET LOCAL lock_timeout = 2000", isKept: false)]
         }
+    }
+
+    private static var openingAlter: [PostgresStatement] {
+        [
+            PostgresStatement(text: "BEGIN ISOLATION LEVEL READ COMMITTED", isKept: false),
+            PostgresStatement(
+                text: "SELECT pg_advisory_xact_lock(\(PostgresLock.space), \(PostgresLock.schema))", isKept: false),
+        ]
     }
 }

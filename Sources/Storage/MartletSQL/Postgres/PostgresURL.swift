@@ -25,6 +25,11 @@ package struct PostgresURL: Sendable, Hashable, CustomStringConvertible {
             throw Fault.invalid(
                 "database", "is not a URL that libpq understands, as postgres://user:password@host:5432/name")
         }
+        guard !Self.isPasswordCut(text, values) else {
+            throw Fault.invalid(
+                "database",
+                "has an @ or a / too many, or a port that is no number: in a password write %40 for @ and %2F for /")
+        }
         let names = Self.list(values["host"])
         let addresses = Self.list(values["hostaddr"])
         let ports = Self.list(values["port"])
@@ -57,14 +62,28 @@ package struct PostgresURL: Sendable, Hashable, CustomStringConvertible {
     package var description: String { hosts.map(\.description).joined(separator: ",") + "/" + database }
 
     /// What libpq gets for one of the hosts. The client always writes, so unless the URL says otherwise, only a server that
-    /// takes writes will do: that is how a promoted standby is found.
+    /// takes writes will do: that is how a promoted standby is found. `name` is how others tell Martlet's connections from
+    /// theirs; a name in the URL stands behind it.
     func connectionParameters(_ host: Host, name: String) -> [String: String] {
-        var result = ["target_session_attrs": "read-write", "application_name": name].merging(parameters) { $1 }
+        var result = ["target_session_attrs": "read-write"].merging(parameters) { $1 }
+        result["application_name"] = [name, parameters["application_name"]].compactMap(\.self).joined(separator: " ")
         result["host"] = host.name
         result["hostaddr"] = host.address
         result["port"] = host.port
         result["client_encoding"] = "UTF8"
         return result
+    }
+
+    /// Whether a part of the password became another part of the URL, which is printed: to libpq the first @ ends the
+    /// password, and a / before it the whole server.
+    private static func isPasswordCut(_ text: String, _ values: [String: String]) -> Bool {
+        let servers = ["host", "hostaddr"].flatMap { list(values[$0]) }
+        let ports = list(values["port"])
+        let beforeQuery = text.prefix { $0 != "?" }
+        // Behind the scheme and its two slashes.
+        let path = beforeQuery.split(separator: "/", maxSplits: 3, omittingEmptySubsequences: false).dropFirst(3).first
+        let areNumbers = ports.allSatisfy { port in port.utf8.allSatisfy { (48...57).contains($0) } }
+        return !areNumbers || servers.contains { $0.contains("@") } || path?.contains("@") == true
     }
 
     private static func list(_ value: String?) -> [String] {
