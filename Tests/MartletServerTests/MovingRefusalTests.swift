@@ -124,6 +124,21 @@ import Testing
         #expect(refused?.message.contains("nodes") == true)
     }
 
+    @Test func `Names of the URL's own hide no node, and do not make one of the mover`() async throws {
+        let house = try await MovingHouse()
+        try await house.migrateTarget()
+        let named = house.server.urlText(house.target) + "?application_name=theirs"
+        let moving = try Moving(house.configuration, from: "sqlite:" + house.path, to: named)
+        let node = try PostgresDatabase(try PostgresURL(named))
+        let refused = await #expect(throws: OperatorFailure.self) {
+            _ = try await node.read { connection throws(Fault) in try connection.integer("SELECT 1") }
+            _ = try await moving.run(.patient)
+        }
+        #expect(refused?.message.contains("nodes") == true)
+        node.close()
+        #expect(try await moving.run(.patient).isSound)
+    }
+
     @Test func `Two moves into one database do not mix`() async throws {
         let house = try await MovingHouse()
         let (url, identity) = (try house.server.url(house.target), try await identity(house))

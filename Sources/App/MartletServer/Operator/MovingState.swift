@@ -93,6 +93,7 @@ enum MovingState {
             """
             SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
                 AND application_name LIKE 'martlet%' AND application_name <> \(MovingTarget.name)
+                AND application_name NOT LIKE \(MovingTarget.name + " %")
             """) ?? 0
     }
 
