@@ -135,6 +135,31 @@ import Testing
         await end((one, two))
     }
 
+    @Test func `After a restart of the server all is followed again, however little of it the queue takes at once`()
+        async throws
+    {
+        let server = try await RedisServer()
+        let one = try RedisNode([server.url], "one")
+        // All topics at once would take some ten times as much.
+        let two = try RedisNode([server.url], "two", queue: 512 << 10)
+        for node in [one, two] { #expect(await node.start()) }
+        let many = (1...200_000).map { ConversationID.group(GroupID(unchecked: 10_000 + $0)) }
+        for topic in many { two.broker.follow(topic) }
+        let before = two.metric("martlet_bus_missed_total")
+        await server.kill()
+        #expect(await eventually { !two.servers.areUp && !one.servers.areUp })
+        try await server.start()
+        #expect(await eventually { two.servers.areUp && one.servers.areUp })
+        let connections = two.metric("martlet_bus_reconnects_total")
+        two.broker.follow(alice)
+        #expect(await eventually { two.metric("martlet_bus_missed_total") - before >= many.count })
+        #expect(two.metric("martlet_bus_reconnects_total") == connections)
+        let ends = [many[0], many[99_999], many[199_999], alice]
+        one.broker.publish(ends.map { event($0, 1) })
+        #expect(await eventually { two.seen.conversations(at: 1) == Set(ends) })
+        await end((one, two))
+    }
+
     @Test func `A batch that is too large for one frame goes in several`() async throws {
         let server = try await RedisServer()
         let (one, two) = try await pair(server, following: [group])

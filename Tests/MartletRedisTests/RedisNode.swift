@@ -1,11 +1,12 @@
 import Logging
 import MartletBus
 import MartletCore
-import MartletRedis
 import MartletTestServices
 import NIOCore
 import NIOPosix
 import Synchronization
+
+@testable import MartletRedis
 
 /// Waits until `condition` is true, and says whether it became so. Long, because it only ends early.
 func eventually(for time: Duration = .seconds(20), _ condition: @Sendable () async -> Bool) async -> Bool {
@@ -66,11 +67,18 @@ struct RedisNode {
         return logger
     }
 
-    init(_ urls: [String], _ name: String = "n") throws {
+    /// `queue`: bytes that a connection keeps for its server. `confirmTime`: of topics.
+    init(
+        _ urls: [String], _ name: String = "n", queue: Int = RedisLink.Bounds().bytes,
+        confirmTime: TimeAmount = .seconds(10)
+    ) throws {
+        var bounds = RedisLink.Bounds()
+        bounds.bytes = queue
         incarnation = "\(name)-\(UInt64.random(in: .min ... .max))"
         servers = try RedisServers(
-            urls: urls.map { try RedisURL($0) }, group: Self.group, logger: Self.quiet(), metrics: registry)
-        broker = RedisBroker(servers, incarnation: incarnation)
+            urls: urls.map { try RedisURL($0) }, group: Self.group, logger: Self.quiet(), metrics: registry,
+            bounds: bounds)
+        broker = RedisBroker(servers, incarnation: incarnation, confirmTime: confirmTime)
         broker.attach(seen)
     }
 
