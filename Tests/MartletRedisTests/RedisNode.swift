@@ -67,10 +67,11 @@ struct RedisNode {
         return logger
     }
 
-    /// `queue`: bytes that a connection keeps for its server. `confirmTime`: of topics.
+    /// `queue`: bytes that a connection keeps for its server. `confirmTime`: of topics. With `isHeard`
+    /// false nothing is attached to the broker.
     init(
         _ urls: [String], _ name: String = "n", queue: Int = RedisLink.Bounds().bytes,
-        confirmTime: TimeAmount = .seconds(10)
+        confirmTime: TimeAmount = .seconds(10), isHeard: Bool = true
     ) throws {
         var bounds = RedisLink.Bounds()
         bounds.bytes = queue
@@ -79,7 +80,7 @@ struct RedisNode {
             urls: urls.map { try RedisURL($0) }, group: Self.group, logger: Self.quiet(), metrics: registry,
             bounds: bounds)
         broker = RedisBroker(servers, incarnation: incarnation, confirmTime: confirmTime)
-        broker.attach(seen)
+        if isHeard { broker.attach(seen) }
     }
 
     /// Starts, and waits until all servers are there.
