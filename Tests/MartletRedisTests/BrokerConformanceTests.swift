@@ -6,7 +6,7 @@ import Synchronization
 import Testing
 
 /// What holds for a broker whatever it is made of: what a node hears of what it publishes itself.
-@Suite(.timeLimit(.minutes(2))) struct BrokerConformanceTests {
+@Suite(.serialized, .timeLimit(.minutes(2))) struct BrokerConformanceTests {
     private final class Receiver: BrokerReceiver {
         let events = Mutex<[[Int64]]>([])
         let signals = Mutex<[(signal: Signal, isAwaited: Bool)]>([])

@@ -5,7 +5,7 @@ import MartletTestServices
 import NIOCore
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct BusProxyTests {
+@Suite(.serialized, .timeLimit(.minutes(2))) struct BusProxyTests {
     private let group = ConversationID.group(GroupID(unchecked: 5))
 
     private struct Net {

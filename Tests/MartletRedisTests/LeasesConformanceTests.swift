@@ -4,7 +4,7 @@ import MartletTestServices
 import Testing
 
 /// What holds for leases whatever they are made of, for a node that is alone.
-@Suite(.timeLimit(.minutes(2))) struct LeasesConformanceTests {
+@Suite(.serialized, .timeLimit(.minutes(2))) struct LeasesConformanceTests {
     private func with(_ adapter: Adapter, _ test: (any Leases) async throws -> Void) async throws {
         switch adapter {
         case .local: try await test(LocalLeases())

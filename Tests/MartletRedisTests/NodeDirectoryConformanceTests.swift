@@ -4,7 +4,7 @@ import MartletTestServices
 import Testing
 
 /// What holds for the directory of nodes whatever it is made of: what a node that is alone reads there of itself.
-@Suite(.timeLimit(.minutes(2))) struct NodeDirectoryConformanceTests {
+@Suite(.serialized, .timeLimit(.minutes(2))) struct NodeDirectoryConformanceTests {
     private func with(
         _ adapter: Adapter, _ test: (any NodeDirectory, _ incarnation: String) async throws -> Void
     ) async throws {

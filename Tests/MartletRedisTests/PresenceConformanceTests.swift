@@ -5,7 +5,7 @@ import MartletTestServices
 import Testing
 
 /// What holds for presence whatever it is made of.
-@Suite(.timeLimit(.minutes(2))) struct PresenceConformanceTests {
+@Suite(.serialized, .timeLimit(.minutes(2))) struct PresenceConformanceTests {
     private let alice = UserID(unchecked: 1)
     private let bob = UserID(unchecked: 2)
     private let lobby = ConversationID.room(AppID(unchecked: 1), "lobby")

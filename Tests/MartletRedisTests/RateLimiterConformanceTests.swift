@@ -5,7 +5,7 @@ import MartletTestServices
 import Testing
 
 /// What holds for buckets whatever they are made of.
-@Suite(.timeLimit(.minutes(2))) struct RateLimiterConformanceTests {
+@Suite(.serialized, .timeLimit(.minutes(2))) struct RateLimiterConformanceTests {
     /// A bucket of an adapter's: of the node alone (`take`), or of all nodes together (`takeShared`).
     enum Bucket: String, CaseIterable {
         case local, localShared, redis, redisShared

@@ -4,7 +4,7 @@ import MartletRedis
 import MartletTestServices
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct RedisCoordinationTests {
+@Suite(.serialized, .timeLimit(.minutes(2))) struct RedisCoordinationTests {
     private func record(_ node: RedisNode, _ name: String, sessions: Int = 3) -> NodeRecord {
         NodeRecord(
             name: name, incarnation: node.incarnation, roles: ["gateway", "api"],
