@@ -2,9 +2,10 @@ import MartletBus
 import MartletCore
 import MartletRedis
 import MartletTestServices
+import NIOCore
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct BusProxyTests {
+@Suite(.serialized, .timeLimit(.minutes(2))) struct BusProxyTests {
     private let group = ConversationID.group(GroupID(unchecked: 5))
 
     private struct Net {
@@ -20,12 +21,13 @@ import Testing
         }
     }
 
-    private func net() async throws -> Net {
+    private func net(confirmTime: TimeAmount = .seconds(10)) async throws -> Net {
         let server = try await RedisServer()
         let proxy = try await BusProxy(to: server.port, seed: 7)
         let net = Net(
             server: server, proxy: proxy, direct: try RedisNode([server.url], "direct"),
-            proxied: try RedisNode(["redis://:\(server.password)@127.0.0.1:\(proxy.port)"], "proxied"))
+            proxied: try RedisNode(
+                ["redis://:\(server.password)@127.0.0.1:\(proxy.port)"], "proxied", confirmTime: confirmTime))
         for node in [net.direct, net.proxied] {
             #expect(await node.start())
             node.broker.follow(group)
@@ -75,6 +77,23 @@ import Testing
         #expect(await eventually { net.proxied.seen.missed.count > before && net.proxied.servers.areUp })
         net.direct.broker.publish([event(group, 2)])
         #expect(await eventually { net.proxied.seen.seqs == [2] })
+        await net.end()
+    }
+
+    @Test func `A server that pushes and does not confirm is connected to again`() async throws {
+        let net = try await net(confirmTime: .milliseconds(500))
+        let late = ConversationID.group(GroupID(unchecked: 6))
+        net.proxy.set(BusProxy.Faults(mutes: true))
+        net.proxied.broker.follow(late)
+        // What is pushed keeps the connection alive.
+        let isMadeAgain = await eventually {
+            net.direct.broker.publish([event(group, 1)])
+            return net.proxied.metric("martlet_bus_reconnects_total") > 0
+        }
+        #expect(isMadeAgain)
+        net.proxy.set(BusProxy.Faults())
+        #expect(await eventually { net.proxied.seen.missed.contains(late) })
+        #expect(net.direct.metric("martlet_bus_reconnects_total") == 0)
         await net.end()
     }
 

@@ -5,9 +5,7 @@ import MartletTestServices
 import Testing
 
 /// What holds for presence whatever it is made of.
-@Suite(.timeLimit(.minutes(2))) struct PresenceConformanceTests {
-    enum Adapter: String, CaseIterable { case local, redis }
-
+@Suite(.serialized, .timeLimit(.minutes(2))) struct PresenceConformanceTests {
     private let alice = UserID(unchecked: 1)
     private let bob = UserID(unchecked: 2)
     private let lobby = ConversationID.room(AppID(unchecked: 1), "lobby")
@@ -39,7 +37,15 @@ import Testing
             #expect(await !presence.close(alice, 1))
             #expect(await presence.close(alice, 2))
             #expect(await presence.online(among: [alice, bob]) == [])
-            #expect(await !presence.close(bob, 9))
+            #expect(await presence.open(alice, 3) == .admitted(isFirst: true, replaced: []))
+        }
+    }
+
+    @Test(arguments: Adapter.allCases) func `What was never opened is not closed`(adapter: Adapter) async throws {
+        try await with(adapter) { presence in
+            #expect(await !presence.close(alice, 1))
+            #expect(await !presence.leave(lobby, alice))
+            #expect(await presence.open(alice, 1) == .admitted(isFirst: true, replaced: []))
         }
     }
 

@@ -4,7 +4,7 @@ import MartletRedis
 import MartletTestServices
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct RedisCoordinationTests {
+@Suite(.serialized, .timeLimit(.minutes(2))) struct RedisCoordinationTests {
     private func record(_ node: RedisNode, _ name: String, sessions: Int = 3) -> NodeRecord {
         NodeRecord(
             name: name, incarnation: node.incarnation, roles: ["gateway", "api"],
@@ -18,7 +18,6 @@ import Testing
         for node in nodes { #expect(await node.start()) }
         let records = [record(nodes[0], "b\nx=1"), record(nodes[1], "a")]
         await directories[0].announce(records[0])
-        #expect(directories[0].nodes() == [records[0]])
         await directories[1].announce(records[1])
         #expect(directories[1].nodes().map(\.incarnation) == [nodes[1].incarnation, nodes[0].incarnation])
         #expect(directories[1].nodes()[0] == records[1])
@@ -114,7 +113,6 @@ import Testing
         for node in nodes { #expect(await node.start()) }
         #expect(await leases[0].hold("sweep", for: .seconds(2)))
         #expect(await !leases[1].hold("sweep", for: .seconds(2)))
-        #expect(await leases[0].hold("sweep", for: .seconds(2)))
         #expect(await leases[1].hold("other", for: .seconds(2)))
         #expect(await eventually { await leases[1].hold("sweep", for: .seconds(2)) })
         #expect(await !leases[0].hold("sweep", for: .seconds(2)))

@@ -1,11 +1,12 @@
 import Logging
 import MartletBus
 import MartletCore
-import MartletRedis
 import MartletTestServices
 import NIOCore
 import NIOPosix
 import Synchronization
+
+@testable import MartletRedis
 
 /// Waits until `condition` is true, and says whether it became so. Long, because it only ends early.
 func eventually(for time: Duration = .seconds(20), _ condition: @Sendable () async -> Bool) async -> Bool {
@@ -66,12 +67,20 @@ struct RedisNode {
         return logger
     }
 
-    init(_ urls: [String], _ name: String = "n") throws {
+    /// `queue`: bytes that a connection keeps for its server. `confirmTime`: of topics. With `isHeard`
+    /// false nothing is attached to the broker.
+    init(
+        _ urls: [String], _ name: String = "n", queue: Int = RedisLink.Bounds().bytes,
+        confirmTime: TimeAmount = .seconds(10), isHeard: Bool = true
+    ) throws {
+        var bounds = RedisLink.Bounds()
+        bounds.bytes = queue
         incarnation = "\(name)-\(UInt64.random(in: .min ... .max))"
         servers = try RedisServers(
-            urls: urls.map { try RedisURL($0) }, group: Self.group, logger: Self.quiet(), metrics: registry)
-        broker = RedisBroker(servers, incarnation: incarnation)
-        broker.attach(seen)
+            urls: urls.map { try RedisURL($0) }, group: Self.group, logger: Self.quiet(), metrics: registry,
+            bounds: bounds)
+        broker = RedisBroker(servers, incarnation: incarnation, confirmTime: confirmTime)
+        if isHeard { broker.attach(seen) }
     }
 
     /// Starts, and waits until all servers are there.

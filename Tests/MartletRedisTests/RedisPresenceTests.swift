@@ -21,7 +21,7 @@ final class KnownNodes: NodeDirectory {
     func leave() async {}
 }
 
-@Suite(.timeLimit(.minutes(2))) struct RedisPresenceTests {
+@Suite(.serialized, .timeLimit(.minutes(2))) struct RedisPresenceTests {
     private let alice = UserID(unchecked: 1)
     private let bob = UserID(unchecked: 2)
     private let lobby = ConversationID.room(AppID(unchecked: 1), "lobby")

@@ -4,7 +4,7 @@ import MartletTestServices
 import NIOCore
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct RedisServersTests {
+@Suite(.serialized, .timeLimit(.minutes(2))) struct RedisServersTests {
     private func check(_ urls: [String]) async throws -> Fault? {
         let servers = try RedisServers(
             urls: urls.map { try RedisURL($0) }, group: RedisNode.group, logger: RedisNode.quiet(),

@@ -16,16 +16,19 @@ package final class BusProxy: Sendable {
         package var latest: TimeAmount = .milliseconds(50)
         /// That the connection breaks in the middle of a pushed frame.
         package var cut = 0.0
+        /// Answers to the PINGs of connections that subscribe are lost; what is pushed passes.
+        package var mutes = false
 
         package init(
             drop: Double = 0, double: Double = 0, delay: Double = 0, latest: TimeAmount = .milliseconds(50),
-            cut: Double = 0
+            cut: Double = 0, mutes: Bool = false
         ) {
             self.drop = drop
             self.double = double
             self.delay = delay
             self.latest = latest
             self.cut = cut
+            self.mutes = mutes
         }
     }
 
@@ -118,7 +121,7 @@ package final class BusProxy: Sendable {
                     try channel.pipeline.syncOperations.addHandler(
                         ProxySide(to: back) { frame, _ in self.published(frame, id) })
                     try back.pipeline.syncOperations.addHandler(
-                        ProxySide(to: channel) { frame, _ in self.pushed(frame) })
+                        ProxySide(to: channel) { frame, _ in self.pushed(frame, id) })
                 }.flatMap { back.setOption(.autoRead, value: true) }
             }
     }
@@ -148,10 +151,12 @@ package final class BusProxy: Sendable {
     }
 
     /// What the server sends.
-    private func pushed(_ frame: ByteBuffer) -> [ProxySide.Step] {
+    private func pushed(_ frame: ByteBuffer, _ id: ObjectIdentifier) -> [ProxySide.Step] {
         let words = Self.words(frame)
         guard words.count > 2, words[0].hasPrefix(">"), words[2] == "smessage" || words[2] == "message" else {
-            return [.now(frame)]
+            let isPong = words.first == "+PONG"
+            let isLost = isPong && state.withLock { $0.faults.mutes && $0.connections[id]?.purpose == .subscribe }
+            return isLost ? [] : [.now(frame)]
         }
         return state.withLock { state in
             let faults = state.faults

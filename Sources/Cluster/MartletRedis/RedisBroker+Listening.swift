@@ -121,30 +121,31 @@ extension RedisBroker {
 
     private func tell(_ server: Int) {
         let changes = subscriptions.withLock { $0.changes(for: server) }
-        guard !changes.isEmpty else { return }
-        var bytes = ByteBuffer()
-        write("SUNSUBSCRIBE", changes.unsubscribe, to: &bytes)
-        subscribe(changes.subscribe, on: server, &bytes)
+        if !changes.isEmpty { send(changes, to: server) }
     }
 
-    /// A new connection: everything again.
+    /// A new connection: everything again, a part at a time.
     func subscribeAll(_ server: Int) {
-        let topics = subscriptions.withLock { $0.up(server) }
-        var bytes = RedisCommand("SUBSCRIBE", servers.prefix + Self.everybody).bytes
-        subscribe(topics, on: server, &bytes)
+        let changes = subscriptions.withLock { $0.up(server) }
+        send(changes, to: server, after: RedisCommand("SUBSCRIBE", servers.prefix + Self.everybody).bytes)
     }
 
-    /// Subscriptions are answered by pushes; the answer to the PING behind them says that all are in force.
-    private func subscribe(_ topics: [ConversationID], on server: Int, _ bytes: inout ByteBuffer) {
-        write("SSUBSCRIBE", topics, to: &bytes)
+    /// Subscriptions are answered by pushes; the answer to the PING behind them says that all are in force. Then comes what
+    /// else there is to tell.
+    private func send(_ changes: TopicSubscriptions.Changes, to server: Int, after bytes: ByteBuffer = ByteBuffer()) {
+        var bytes = bytes
+        write("SUNSUBSCRIBE", changes.unsubscribe, to: &bytes)
+        write("SSUBSCRIBE", changes.subscribe, to: &bytes)
         bytes.writeImmutableBuffer(RedisCommand("PING").bytes)
         let link = servers.servers[server][.subscribe]
-        link.send(bytes, within: .seconds(30)) { [weak self] result in
+        link.send(bytes, within: confirmTime) { [weak self] result in
             switch result {
-            case .success: self?.confirmed(topics, by: server)
-            // A lost connection is made again, with all topics. One that is merely full would leave some out.
+            case .success:
+                self?.confirmed(changes.subscribe, by: server)
+                self?.tell(server)
+            // A lost connection is made again, with all topics. One that goes on without these would leave them out.
             case .failure(let fault):
-                if fault.reason == .overloaded { link.reconnect(.silent) }
+                if fault.isLate || fault.reason == .overloaded { link.reconnect(.silent) }
                 if fault.redisError != nil { link.reconnect(.unfit(fault.message)) }
             }
         }

@@ -10,8 +10,13 @@ import Synchronization
 package final class RedisBroker: Broker {
     /// The channel that every node listens to.
     static let everybody = "*"
+    /// Of a connection's queue, for each topic that is subscribed at once. A topic takes some 200 bytes at most, the prefix
+    /// included: a part of many always fits, whatever their number, and the queue is never full of it.
+    private static let roomForTopic = 2048
 
     let servers: RedisServers
+    /// How long a server may take to confirm the topics that it is told of at once.
+    let confirmTime: TimeAmount
     let sender: UInt64
     let receiver = Mutex<(any BrokerReceiver)?>(nil)
     let subscriptions: Mutex<TopicSubscriptions>
@@ -21,10 +26,16 @@ package final class RedisBroker: Broker {
     let numbers = Atomic<UInt64>(1)
 
     /// `incarnation`: unlike that of any other node or start. Make it before the servers start.
-    package init(_ servers: RedisServers, incarnation: String) {
+    package convenience init(_ servers: RedisServers, incarnation: String) {
+        self.init(servers, incarnation: incarnation, confirmTime: .seconds(10))
+    }
+
+    init(_ servers: RedisServers, incarnation: String, confirmTime: TimeAmount) {
         self.servers = servers
+        self.confirmTime = confirmTime
         sender = Rendezvous.mix(Rendezvous.hash(incarnation))
-        subscriptions = Mutex(TopicSubscriptions(servers: servers.servers.count))
+        let atOnce = max(1, servers.bounds.bytes / Self.roomForTopic)
+        subscriptions = Mutex(TopicSubscriptions(servers: servers.servers.count, atOnce: atOnce))
         losses = Mutex(BusLosses(servers: servers.servers.count))
         for (index, server) in servers.servers.enumerated() {
             server[.publish].observe(BusPublishing(self, index))

@@ -99,7 +99,7 @@ final class RedisConnectionHandler: ChannelInboundHandler {
 
     private func tick() {
         let action = machine.tick(now: .now())
-        for reply in action.expired { reply(.failure(.redisIsAway)) }
+        for reply in action.expired { reply(.failure(.redisIsLate)) }
         switch action.then {
         case .nothing: break
         case .ping:

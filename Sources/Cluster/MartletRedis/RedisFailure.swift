@@ -40,6 +40,12 @@ package enum RedisFailure: Error, Equatable {
 extension Fault {
     /// Redis can't be asked now.
     static let redisIsAway = Fault(.unavailable, "the bus is away")
+    /// Redis is there, and did not answer this in its time.
+    static let redisIsLate = Fault(.unavailable, "the bus does not answer in time")
+
+    /// No answer came in time, over a connection that goes on.
+    var isLate: Bool { message == Self.redisIsLate.message }
+
     /// More waits for Redis than may.
     static let redisIsBehind = Fault(.overloaded, "the bus is overloaded")
 

@@ -60,6 +60,7 @@ package final class RedisServers: Sendable {
     package static let patience: TimeAmount = .seconds(2)
 
     let prefix: String
+    let bounds: RedisLink.Bounds
     let servers: [Server]
     let group: any EventLoopGroup
     let logger: Logger
@@ -70,9 +71,18 @@ package final class RedisServers: Sendable {
     /// `urls`: one or more; servers that stand alone, not members of a Redis Cluster. `prefix`: what all keys and channels
     /// begin with, so that several clusters may share a server. Throws `invalidField` for an empty list, for a server
     /// named twice, and for authorities that can't be read.
-    package init(
+    package convenience init(
         urls: [RedisURL], prefix: String = "martlet:", group: any EventLoopGroup, logger: Logger,
         metrics: MetricRegistry
+    ) throws(Fault) {
+        try self.init(
+            urls: urls, prefix: prefix, group: group, logger: logger, metrics: metrics, bounds: RedisLink.Bounds())
+    }
+
+    /// `bounds`: of each connection.
+    init(
+        urls: [RedisURL], prefix: String = "martlet:", group: any EventLoopGroup, logger: Logger,
+        metrics: MetricRegistry, bounds: RedisLink.Bounds
     ) throws(Fault) {
         guard !urls.isEmpty, urls.count <= 64 else { throw .invalid("bus", "needs 1 to 64 servers") }
         guard Set(urls.map(\.identity)).count == urls.count else { throw .invalid("bus", "names a server twice") }
@@ -80,6 +90,7 @@ package final class RedisServers: Sendable {
             throw .invalid("bus.prefix", "needs 1 to 64 printable characters without spaces")
         }
         self.prefix = prefix
+        self.bounds = bounds
         self.group = group
         self.logger = logger
         self.metrics = RedisMetrics(metrics)
@@ -97,8 +108,10 @@ package final class RedisServers: Sendable {
                 Server(
                     url: url,
                     links: Purpose.allCases.map { purpose in
-                        RedisLink(url, name: "martlet-\(purpose)", loop: group.next(), tls: tls, prefix: prefix) {
-                            failure in
+                        RedisLink(
+                            url, name: "martlet-\(purpose)", loop: group.next(), tls: tls, prefix: prefix,
+                            bounds: bounds
+                        ) { failure in
                             reports.owner?.changed(index, purpose, failure)
                         }
                     }))

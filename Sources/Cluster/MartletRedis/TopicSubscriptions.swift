@@ -22,7 +22,7 @@ struct TopicSubscriptions {
         let server: Int
     }
 
-    /// What to tell a server.
+    /// What to tell a server at once.
     struct Changes: Equatable {
         var subscribe: [ConversationID] = []
         var unsubscribe: [ConversationID] = []
@@ -30,27 +30,47 @@ struct TopicSubscriptions {
         var isEmpty: Bool { subscribe.isEmpty && unsubscribe.isEmpty }
     }
 
+    /// What one server is still to be told, and whether it can be told now.
+    private struct Telling {
+        enum Phase {
+            /// No connection: whoever makes one tells everything.
+            case away
+            case idle
+            /// Somebody is about to ask for `changes`.
+            case soon
+            /// What it was told last is not confirmed yet.
+            case unconfirmed
+        }
+
+        var phase = Phase.away
+        /// Before `backlog`: somebody waits for these.
+        var followed: Deque<ConversationID> = []
+        var backlog: Deque<ConversationID> = []
+        var leaving: Deque<ConversationID> = []
+    }
+
     /// How long a topic without followers stays, so that a user who comes back at once costs nothing.
     static let linger: TimeAmount = .seconds(5)
 
     private var topics: [ConversationID: Topic] = [:]
-    private var changed: [[ConversationID]]
-    private var leaving: [[ConversationID]]
-    private var isTelling: [Bool]
+    private var telling: [Telling]
+    private let atOnce: Int
     private var lingering: Deque<Lingering> = []
     private var waiters: [UInt64: Set<ConversationID>] = [:]
     private var waiting: [ConversationID: [UInt64]] = [:]
 
-    init(servers: Int) {
-        changed = Array(repeating: [], count: servers)
-        leaving = Array(repeating: [], count: servers)
-        isTelling = Array(repeating: false, count: servers)
+    /// `atOnce`: topics that a server is told of before it has confirmed them.
+    init(servers: Int, atOnce: Int) {
+        telling = Array(repeating: Telling(), count: servers)
+        self.atOnce = atOnce
     }
 
-    /// True for the first who wants a server to be told, until `changes` takes what to tell.
+    /// True for the first who wants a server to be told, until `changes` takes what to tell. Nobody is the first while
+    /// something is unconfirmed: then it goes on with the confirmation.
     mutating func isFirstToTell(_ server: Int) -> Bool {
-        defer { isTelling[server] = true }
-        return !isTelling[server]
+        guard telling[server].phase == .idle else { return false }
+        telling[server].phase = .soon
+        return true
     }
 
     var count: Int { topics.count }
@@ -64,7 +84,7 @@ struct TopicSubscriptions {
         }
         let server = owner()
         topics[topic] = Topic(server: server)
-        changed[server].append(topic)
+        if telling[server].phase != .away { telling[server].followed.append(topic) }
         return server
     }
 
@@ -89,42 +109,49 @@ struct TopicSubscriptions {
                     topics[first.topic] = nil
                 }
             }
-            leaving[first.server].append(first.topic)
+            guard telling[first.server].phase != .away else { continue }
+            telling[first.server].leaving.append(first.topic)
             servers.insert(first.server)
         }
         return servers
     }
 
-    /// What to tell a server now. What it is told to subscribe counts as sent.
+    /// What to tell a server now: nothing before `confirmed` for what was taken last. What it is told to subscribe counts
+    /// as sent.
     mutating func changes(for server: Int) -> Changes {
+        switch telling[server].phase {
+        case .away, .unconfirmed: return Changes()
+        case .idle, .soon: break
+        }
         var changes = Changes()
-        isTelling[server] = false
-        for topic in leaving[server] where topics[topic]?.server != server { changes.unsubscribe.append(topic) }
-        for topic in changed[server] {
+        var room = atOnce
+        while room > 0, let topic = telling[server].followed.popFirst() ?? telling[server].backlog.popFirst() {
             guard let entry = topics[topic], entry.server == server, !entry.isSent else { continue }
             topics[topic]?.isSent = true
             changes.subscribe.append(topic)
+            room -= 1
         }
-        leaving[server] = []
-        changed[server] = []
+        while room > 0, let topic = telling[server].leaving.popFirst() {
+            guard topics[topic]?.server != server else { continue }
+            changes.unsubscribe.append(topic)
+            room -= 1
+        }
+        telling[server].phase = changes.isEmpty ? .idle : .unconfirmed
         return changes
     }
 
-    /// A server's connection is new: it knows nothing. Returns all that it has to be told.
-    mutating func up(_ server: Int) -> [ConversationID] {
-        leaving[server] = []
-        changed[server] = []
-        var all: [ConversationID] = []
-        for index in topics.indices where topics.values[index].server == server {
-            topics.values[index].isSent = true
-            topics.values[index].isConfirmed = false
-            topics.values[index].owesMissed = true
-            all.append(topics.keys[index])
-        }
-        return all
+    /// A server's connection is new: it knows nothing, and is told everything. Returns what to tell it first.
+    mutating func up(_ server: Int) -> Changes {
+        down(server)
+        telling[server].backlog = Deque(topics.lazy.filter { $0.value.server == server }.map(\.key))
+        telling[server].phase = .idle
+        // Even without topics: the channel of everybody has to be confirmed, too.
+        defer { telling[server].phase = .unconfirmed }
+        return changes(for: server)
     }
 
     mutating func down(_ server: Int) {
+        telling[server] = Telling()
         for index in topics.indices where topics.values[index].server == server {
             topics.values[index].isSent = false
             topics.values[index].isConfirmed = false
@@ -132,9 +159,10 @@ struct TopicSubscriptions {
         }
     }
 
-    /// The server delivers these topics from now on.
+    /// The server delivers these topics from now on. It may be told more.
     mutating func confirmed(_ confirmed: [ConversationID], by server: Int) -> (missed: [ConversationID], done: [UInt64])
     {
+        if telling[server].phase == .unconfirmed { telling[server].phase = .idle }
         var missed: [ConversationID] = []
         var done: [UInt64] = []
         for topic in confirmed {
@@ -172,7 +200,8 @@ struct TopicSubscriptions {
                 lingering.append(Lingering(until: now + Self.linger, topic: topic, server: owner))
             }
             topics[topic] = entry
-            changed[owner].append(topic)
+            guard telling[owner].phase != .away else { continue }
+            telling[owner].backlog.append(topic)
             servers.insert(owner)
         }
         return servers
