@@ -30,11 +30,11 @@ CONSTANTS = {
     # What a node costs.
     "session_bytes": (4106, "bytes of a silent session", "performance.md: 15,000 silent sessions"),
     "message_cpu": (
-        48,
+        359,
         "µs of a node's CPU for a message and its first delivery",
-        "performance.md: pairs at half of the most, one node, SQLite",
+        "performance.md: pairs over three nodes, one message by commit",
     ),
-    "delivery_cpu": (6.5, "µs for each further delivery", "performance.md: room of 1,000, one under way, one node"),
+    "delivery_cpu": (11, "µs for each further delivery", "performance.md: room of 600 over three nodes"),
     "heartbeat_cpu": (10.4, "µs for a heartbeat and its answer", "performance.md: echo"),
     "heartbeat": (25, "seconds between two heartbeats", "gateway.heartbeat as shipped"),
     # What the bus costs.
@@ -50,7 +50,7 @@ CONSTANTS = {
         "messages a second that one primary stores",
         "decisions/010: batches of 256 on one connection, fsync, no standby",
     ),
-    "database_cpu": (137, "µs of the primary's CPU for a message", "scaling.md: pairs over two nodes, closed loop"),
+    "database_cpu": (480, "µs of the primary's CPU for a message", "performance.md: pairs, one message by commit, standby included"),
     "event_bytes": (286, "bytes of a stored message of 100 bytes, with its index", "postgres-bytes.py"),
     "retry_bytes": (209, "bytes of its retry record, kept for a day or two", "postgres-bytes.py"),
     "wal_bytes": (843, "bytes of WAL for a message", "postgres-bytes.py"),
