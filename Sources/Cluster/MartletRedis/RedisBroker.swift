@@ -44,28 +44,7 @@ package final class RedisBroker: Broker {
         servers.onMove { [weak self] in self?.moved() }
         // It may have committed what it could not publish any more.
         servers.onVanished { [weak self] in self?.receiver.withLock { $0 }?.receive(.missed, done: nil) }
-        let weakly = Weakly(self)
-        servers.keep(Task { await weakly.sweep() })
-    }
-
-    /// So that the sweep does not keep the broker.
-    private struct Weakly: Sendable {
-        private final class Box: Sendable {
-            struct Weak { weak var broker: RedisBroker? }
-            let weak: Mutex<Weak>
-            init(_ broker: RedisBroker) { weak = Mutex(Weak(broker: broker)) }
-        }
-        private let box: Box
-        init(_ broker: RedisBroker) { box = Box(broker) }
-
-        /// Each second: what lingered long enough, and what others have not been told.
-        func sweep() async {
-            while !Task.isCancelled {
-                try? await Task.sleep(for: .seconds(1))
-                guard let broker = box.weak.withLock({ $0.broker }) else { return }
-                broker.sweep()
-            }
-        }
+        servers.keepDoing(every: .seconds(1), with: self) { $0.sweep() }
     }
 
     /// Sets where everything goes. What arrives before has nobody to hear it.

@@ -71,27 +71,7 @@ package final class RedisNodeDirectory: NodeDirectory {
                 if case .success(let reply) = result { self?.take(reply.elements ?? []) }
             }
         }
-        let weakly = Weakly(self)
-        servers.keep(Task { await weakly.refresh() })
-    }
-
-    /// So that the refreshing does not keep the directory.
-    private struct Weakly: Sendable {
-        private final class Box: Sendable {
-            struct Weak { weak var directory: RedisNodeDirectory? }
-            let weak: Mutex<Weak>
-            init(_ directory: RedisNodeDirectory) { weak = Mutex(Weak(directory: directory)) }
-        }
-        private let box: Box
-        init(_ directory: RedisNodeDirectory) { box = Box(directory) }
-
-        func refresh() async {
-            while !Task.isCancelled {
-                guard let directory = box.weak.withLock({ $0.directory }) else { return }
-                await directory.ask([])
-                try? await Task.sleep(for: .seconds(1))
-            }
-        }
+        servers.keepDoing(every: .seconds(1), with: self) { await $0.ask([]) }
     }
 
     package func nodes() -> [NodeRecord] {

@@ -34,27 +34,7 @@ package final class RedisPresence: Presence, PresenceWriter {
         }
         // Keys that moved are written where they belong now.
         servers.onMove { [weak self] in self?.rewrite { _ in true } }
-        let weakly = Weakly(self)
-        servers.keep(Task { await weakly.sweep() })
-    }
-
-    /// So that the sweep does not keep the presence.
-    private struct Weakly: Sendable {
-        private final class Box: Sendable {
-            struct Weak { weak var presence: RedisPresence? }
-            let weak: Mutex<Weak>
-            init(_ presence: RedisPresence) { weak = Mutex(Weak(presence: presence)) }
-        }
-        private let box: Box
-        init(_ presence: RedisPresence) { box = Box(presence) }
-
-        func sweep() async {
-            while !Task.isCancelled {
-                try? await Task.sleep(for: .seconds(10))
-                guard let presence = box.weak.withLock({ $0.presence }) else { return }
-                presence.sweep()
-            }
-        }
+        servers.keepDoing(every: .seconds(10), with: self) { $0.sweep() }
     }
 
     /// Incarnations whose entries count.

@@ -186,8 +186,19 @@ package final class RedisServers: Sendable {
         }
     }
 
-    /// Work of an adapter's that ends with `shutdown`.
-    func keep(_ task: Task<Void, Never>) { state.withLock { $0.tasks.append(task) } }
+    /// Does an adapter's work again and again, until `shutdown` or until nobody has the adapter any more.
+    func keepDoing<Adapter: AnyObject & Sendable>(
+        every pause: Duration, with adapter: Adapter, _ work: @escaping @Sendable (Adapter) async -> Void
+    ) {
+        let task = Task { [weak adapter] in
+            while !Task.isCancelled {
+                // Nobody is kept for the pause.
+                if let adapter { await work(adapter) } else { return }
+                try? await Task.sleep(for: pause)
+            }
+        }
+        state.withLock { $0.tasks.append(task) }
+    }
 
     /// Called, on any thread, after keys moved between servers.
     func onMove(_ call: @escaping @Sendable () -> Void) { state.withLock { $0.onMove.append(call) } }
