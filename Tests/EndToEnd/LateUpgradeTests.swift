@@ -74,6 +74,36 @@ struct LateUpgradeTests {
         #expect(refused?.status == 426)
     }
 
+    @Test(
+        arguments: [
+            "GET /healthz HTTP/1.1\r\nHost: martlet\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\r\n",
+            "GET /healthz HTTP/1.1\r\nHost: martlet\r\nConnection: close\r\n\r\n",
+            "CONNECT martlet:80 HTTP/1.1\r\nHost: martlet\r\n\r\n",
+        ])
+    func `Behind a request that ends the connection there is none`(_ request: String) async throws {
+        let server = try await ServerProcess.start()
+        let key = UpgradeRequest.randomKey()
+        let client = try await used(server.port, key: key, more: 1)
+        client.sendRaw(Array(request.utf8))
+        try await client.waitPlainAnswer(requests.count + 1)
+        client.sendRaw(UpgradeRequest.client(host: "martlet", key: key))
+        await #expect(throws: UpgradeRefused.self) { try await client.waitUpgraded() }
+        let metrics = try await RestClient(port: server.port).call("GET", "/metrics").text
+        #expect(metrics.contains("martlet_upgrades_total 0"))
+    }
+
+    @Test func `Behind a body that was too large there is none`() async throws {
+        let server = try await ServerProcess.start()
+        let key = UpgradeRequest.randomKey()
+        let client = try await used(server.port, key: key, more: 1)
+        let (size, body) = (70_000, [UInt8](repeating: 0x20, count: 35_000))
+        client.sendRaw(Array("POST /api/auth/login HTTP/1.1\r\nHost: martlet\r\nContent-Length: \(size)\r\n\r\n".utf8))
+        client.sendRaw(body)
+        try await client.waitPlainAnswer(requests.count + 1)
+        client.sendRaw(body + UpgradeRequest.client(host: "martlet", key: key))
+        await #expect(throws: UpgradeRefused.self) { try await client.waitUpgraded() }
+    }
+
     @Test func `One that does not wait for the answer before it is a request like any other`() async throws {
         let server = try await ServerProcess.start()
         let key = UpgradeRequest.randomKey()

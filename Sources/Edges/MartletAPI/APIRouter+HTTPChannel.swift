@@ -55,7 +55,9 @@ extension APIRouter {
         }
         guard isWhole else { return try await refuse(whole, writer, &body) }
         deadline.cancel()
-        let response = await respond(to: whole)
+        var response = await respond(to: whole)
+        // Behind such a request NIO's decoder reads nothing more: it waits for the other protocol.
+        if request.headers[.upgrade] != nil || request.method == .connect { response.headers[.connection] = "close" }
         let isLast = response.headers[.connection] == "close"
         try await writer.write(response: response.head, body: response.body)
         // No further request is read; the connection ends once the answer has left.

@@ -128,15 +128,19 @@ extension Gateway {
     /// Called by the bus: events of these topics may have been lost.
     package func missed(_ topics: [ConversationID]) {
         guard isLossy, !topics.isEmpty else { return }
-        suspect(topics, isUrgent: true)
+        change { $0.add(topics) }
+        sweepSignal.yield()
     }
 
-    private func suspect(_ topics: [ConversationID], isUrgent: Bool) {
+    @discardableResult
+    private func change<Value>(_ change: (inout Suspects) -> Value) -> Value {
         suspects.withLock { suspects in
-            suspects.add(topics, isUrgent: isUrgent)
-            metrics.behind.set(suspects.urgentCount)
+            defer {
+                metrics.behind.set(suspects.behind)
+                metrics.comparing.set(suspects.count)
+            }
+            return change(&suspects)
         }
-        sweepSignal.yield()
     }
 
     /// Compares the suspected topics with the log, at once when told and all of them every `period`: these with a quarter of one connection's time at
@@ -148,7 +152,8 @@ extension Gateway {
             tasks.addTask { [self] in
                 while !Task.isCancelled {
                     do { try await Task.sleep(for: period) } catch { return }
-                    suspect(interest.topics(), isUrgent: false)
+                    change { $0.beginRound(interest.topics()) }
+                    sweepSignal.yield()
                 }
             }
             for await _ in sweepSignals {
@@ -160,30 +165,33 @@ extension Gateway {
     }
 
     private func compareSuspects() async {
-        defer { metrics.comparing.set(0) }
-        while !Task.isCancelled {
-            let (part, isUrgent, remaining) = suspects.withLock { suspects in
-                let (part, isUrgent) = suspects.take(GatewayConfiguration.topicsAtOnce)
-                return (part, isUrgent, suspects.count)
-            }
-            guard !part.isEmpty else { break }
-            metrics.comparing.set(part.count + remaining)
+        while !Task.isCancelled, let part = change({ $0.take(GatewayConfiguration.topicsAtOnce) }) {
             let start = ContinuousClock.now
             do throws(Fault) {
-                for bounds in try await bounds(try await conversations(of: part)) { compare(bounds) }
+                for bounds in try await bounds(try await conversations(of: part.topics)) { compare(bounds) }
             } catch {
-                // They stay suspected; the database is back sooner or later.
-                suspects.withLock { $0.add(part, isUrgent: isUrgent) }
+                // The database is back sooner or later.
+                change { $0.failed(part) }
                 try? await Task.sleep(for: .seconds(1))
                 continue
             }
-            suspects.withLock { metrics.behind.set($0.urgentCount) }
-            if !isUrgent, remaining > 0 { try? await Task.sleep(for: (ContinuousClock.now - start) * 3) }
+            if change({ $0.done(part) }) {
+                metrics.comparisons.add()
+                // Not by the clock alone: without the log places could not be kept up, and what was missed meanwhile counts from them.
+                forgetQuiet()
+            }
+            if !part.isUrgent { await rest((ContinuousClock.now - start) * 3) }
         }
-        guard !Task.isCancelled else { return }
-        metrics.comparisons.add()
-        // Not by the clock alone: without the log places could not be kept up, and what was missed meanwhile counts from them.
-        forgetQuiet()
+    }
+
+    /// Unless somebody tells of what was lost.
+    private func rest(_ duration: Duration) async {
+        let end = ContinuousClock.now + duration
+        while !Task.isCancelled, suspects.withLock({ $0.behind == 0 }) {
+            let left = end - ContinuousClock.now
+            guard left > .zero else { return }
+            try? await Task.sleep(for: min(left, .milliseconds(100)))
+        }
     }
 
     private func compare(_ bounds: [ConversationID: LogBounds]) {

@@ -7,7 +7,8 @@ import NIOCore
 /// One connection: from its first bytes to its close. It looks at the request's head itself; a WebSocket upgrade makes it a session, anything else
 /// goes on to HTTP's handlers behind it, until an upgrade comes between two requests. Where the upgrade came first it is the only handler there is.
 ///
-/// Session+Frames.swift reads, Session+Commands.swift obeys, Session+SignIn.swift lets in, Session+Following.swift keeps events in order.
+/// Session+Frames.swift reads, Session+Commands.swift obeys, Session+SignIn.swift lets in, Session+Following.swift keeps events in order,
+/// Session+HTTP.swift lets HTTP and sessions follow one another.
 final class Session: ChannelDuplexHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
@@ -68,7 +69,7 @@ final class Session: ChannelDuplexHandler {
     var signInTries = 0
 
     // Deadlines, in ticks of the loop's wheel.
-    private var opened: UInt64 = 0
+    var opened: UInt64 = 0
     var lastHeard: UInt64 = 0
     var slowSince: UInt64?
     private var closingSince: UInt64 = 0
@@ -81,7 +82,7 @@ final class Session: ChannelDuplexHandler {
     private var corked: ByteBuffer?
     private var isReadHeld = false
     /// HTTP's handlers are behind this one; they stay, since not all of them can be removed.
-    private var hasHTTP = false
+    var hasHTTP = false
 
     init(_ loop: GatewayLoop) { self.loop = loop }
 
@@ -142,58 +143,9 @@ final class Session: ChannelDuplexHandler {
 
     func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
 
-    func triggerUserOutboundEvent(context: ChannelHandlerContext, event: Any, promise: EventLoopPromise<Void>?) {
-        guard let event = event as? HTTPConnectionEvent, case .isBetweenRequests = event else {
-            return context.triggerUserOutboundEvent(event, promise: promise)
-        }
-        if phase == .http { phase = .betweenRequests }
-    }
-
-    /// HTTP's work ends when the server stops, and must not take a session's connection with it.
-    func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
-        guard hasHTTP, mode != .all, isOpen || phase == .closing else {
-            return context.close(mode: mode, promise: promise)
-        }
-        promise?.succeed()
-    }
-
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         // A reset connection: the peer is gone.
         context.close(promise: nil)
-    }
-
-    /// The connection is the HTTP edge's, from these bytes on and until an upgrade comes.
-    func handOver(_ bytes: ByteBuffer) {
-        guard let context else { return }
-        guard !hasHTTP else {
-            phase = .http
-            return context.fireChannelRead(wrapInboundOut(bytes))
-        }
-        // Nothing is read until HTTP is there.
-        phase = .over
-        let bound = NIOLoopBound((self, context), eventLoop: loop.eventLoop)
-        let claimed = origin.isClaimed ? origin.client : nil
-        gateway.services.http.adopt(context.channel, claimed: claimed).whenComplete { result in
-            let (session, context) = bound.value
-            guard case .success(let serve) = result, session.gateway.serveHTTP(serve) else {
-                return context.close(promise: nil)
-            }
-            session.hasHTTP = true
-            session.phase = .http
-            context.fireChannelRead(session.wrapInboundOut(bytes))
-            context.fireChannelReadComplete()
-        }
-    }
-
-    /// The upgrade is accepted: a session begins, without a login.
-    func upgrade() {
-        phase = .anonymous
-        commandTokens = gateway.configuration.commands.burst
-        gateway.metrics.upgrades.add()
-        guard hasHTTP else { return }
-        opened = loop.wheel.now
-        schedule(opened + signInTicks)
-        context?.fireUserInboundEventTriggered(HTTPConnectionEvent.isTakenOver)
     }
 
     // MARK: Writing
@@ -292,7 +244,7 @@ final class Session: ChannelDuplexHandler {
 
     // MARK: Deadlines
 
-    private var signInTicks: UInt64 { Self.ticks(gateway.configuration.signInTimeout) }
+    var signInTicks: UInt64 { Self.ticks(gateway.configuration.signInTimeout) }
 
     private static func ticks(_ duration: Duration) -> UInt64 { UInt64(max(1, duration.components.seconds)) }
 
