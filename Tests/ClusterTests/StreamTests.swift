@@ -36,3 +36,22 @@ struct StreamTests {
         #expect(await server.stop() == 0)
     }
 }
+
+/// nginx speaks HTTP for all, over connections to the node that it keeps (`martlet.conf`).
+struct FrontTests {
+    @Test func `Who asks for another protocol spoils no connection for others`() async throws {
+        let server = try await ServerProcess.start(environment: ["MARTLET_API_TRUSTED_PROXIES": "127.0.0.1"])
+        let nginx = try await NginxServer(site: ClusterHarness.shippedSite("martlet.conf"), nodes: [server.port])
+        let request = "GET /healthz HTTP/1.1\r\nHost: martlet\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n"
+        // More than nginx keeps; each on its way at once, so that each has a connection of its own to the node.
+        let strangers = try await (0..<80).asyncMap { _ in
+            try await WireClient.connectRaw(port: nginx.port, plainAnswers: 1)
+        }
+        for stranger in strangers { stranger.sendRaw(Array(request.utf8)) }
+        for stranger in strangers { try await stranger.waitPlainAnswer(1) }
+        let rest = RestClient(port: nginx.port)
+        for _ in 0..<100 { #expect(try await rest.call("GET", "/api/route").status == 200) }
+        nginx.stop()
+        #expect(await server.stop() == 0)
+    }
+}

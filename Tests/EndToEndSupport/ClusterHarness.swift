@@ -137,7 +137,7 @@ package final class ClusterHarness: Sendable {
 
 extension Sequence where Self: Sendable, Element: Sendable {
     /// Turns all elements at once, and keeps their order.
-    fileprivate func asyncMap<Value: Sendable>(
+    package func asyncMap<Value: Sendable>(
         _ turn: @escaping @Sendable (Element) async throws -> Value
     ) async throws -> [Value] {
         try await withThrowingTaskGroup(of: (Int, Value).self) { tasks in
