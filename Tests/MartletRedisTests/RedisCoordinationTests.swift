@@ -94,6 +94,50 @@ import Testing
         for node in nodes { await node.servers.shutdown() }
     }
 
+    @Test func `When Redis is back everybody has a lease to tell of itself again`() async throws {
+        let server = try await RedisServer()
+        let nodes = [try RedisNode([server.url], "one"), try RedisNode([server.url], "two")]
+        let directories = nodes.map {
+            RedisNodeDirectory($0.servers, incarnation: $0.incarnation, lease: .seconds(4))
+        }
+        for node in nodes { #expect(await node.start()) }
+        await directories[0].announce(record(nodes[0], "one"))
+        await directories[1].announce(record(nodes[1], "two"))
+        let isKnown: @Sendable () -> Bool = { directories[0].believed().contains { $0.name == "two" } }
+        #expect(await eventually { isKnown() })
+        server.freeze()
+        // Back within the lease: what it still knows then it forgets before anybody wrote it again.
+        let isLostAway = await eventually(for: .milliseconds(3300)) { !isKnown() }
+        server.thaw()
+        let isLostBack = await eventually(for: .seconds(2)) { !isKnown() }
+        #expect(!isLostAway && !isLostBack)
+        #expect(await eventually { nodes[1].servers.areUp })
+        await directories[1].announce(record(nodes[1], "two"))
+        let isLostLater = await eventually(for: .milliseconds(3500)) { !isKnown() }
+        #expect(!isLostLater)
+        #expect(nodes[0].seen.signals.isEmpty)
+        for node in nodes { await node.servers.shutdown() }
+    }
+
+    @Test func `Who is not heard of after Redis is back is gone in the end`() async throws {
+        let server = try await RedisServer()
+        let nodes = [try RedisNode([server.url], "one"), try RedisNode([server.url], "two")]
+        let directories = nodes.map {
+            RedisNodeDirectory($0.servers, incarnation: $0.incarnation, lease: .seconds(3))
+        }
+        for node in nodes { #expect(await node.start()) }
+        await directories[1].announce(record(nodes[1], "two"))
+        #expect(await eventually { directories[0].believed().map(\.name) == ["two"] })
+        await server.kill()
+        await nodes[1].servers.shutdown()
+        #expect(await eventually { directories[0].nodes().isEmpty })
+        #expect(nodes[0].seen.signals.isEmpty)
+        try await server.start()
+        #expect(await eventually { nodes[0].seen.signals == [.missed] })
+        #expect(directories[0].believed().isEmpty)
+        await nodes[0].servers.shutdown()
+    }
+
     @Test func `A node that starts knows the others before it is asked about them`() async throws {
         let server = try await RedisServer()
         let nodes = [try RedisNode([server.url], "one"), try RedisNode([server.url], "two")]

@@ -16,6 +16,10 @@ package final class RedisNodeDirectory: NodeDirectory {
         var hasLeft = false
         var others: [String: Known] = [:]
         var refreshed = ContinuousClock.now
+        /// Until then nobody's time is over: nobody could be asked, and who lives has one lease to tell of itself again.
+        var graceUntil = ContinuousClock.now
+
+        func isOver(_ known: Known, _ now: ContinuousClock.Instant) -> Bool { max(known.expires, graceUntil) <= now }
 
         /// This node and those of the others that count, by incarnation.
         func records(_ counts: (Known) -> Bool) -> [NodeRecord] {
@@ -80,7 +84,7 @@ package final class RedisNodeDirectory: NodeDirectory {
             // While nobody can be asked, what was known last holds for one lease more.
             let silence = now - state.refreshed
             let isAway = silence > .seconds(2) && silence < lease * 2
-            return state.records { $0.expires > now || isAway }
+            return state.records { !state.isOver($0, now) || isAway }
         }
     }
 
@@ -88,7 +92,7 @@ package final class RedisNodeDirectory: NodeDirectory {
         let now = ContinuousClock.now
         return state.withLock { state in
             let isStale = now - state.refreshed > .seconds(2)
-            return state.records { $0.expires > now || isStale }
+            return state.records { !state.isOver($0, now) || isStale }
         }
     }
 
@@ -119,16 +123,13 @@ package final class RedisNodeDirectory: NodeDirectory {
     private func take(_ found: [RESPValue]) {
         let now = ContinuousClock.now
         let hasLost = state.withLock { state in
-            // A server that just took over knows of nobody: what was heard elsewhere holds until its own time, and what
-            // outlived that while nobody could be asked has a moment to tell of itself again.
-            let wasAway = now - state.refreshed > .seconds(2)
+            // A server that just took over, or that just came back, knows of nobody, or only for the rest of a lease that
+            // nobody could renew: what was heard before holds.
+            if now - state.refreshed > .seconds(2) { state.graceUntil = now + lease }
             state.refreshed = now
             let known = Set(state.others.keys)
             var gone: Set<String> = []
-            for name in state.others.keys where (state.others[name]?.expires ?? now) <= now {
-                state.others[name] =
-                    wasAway ? state.others[name].map { Known(record: $0.record, expires: now + lease / 2) } : nil
-            }
+            state.others = state.others.filter { !state.isOver($0.value, now) }
             for index in stride(from: 0, to: found.count - 2, by: 3) {
                 guard let name = found[index].text, name != incarnation, let text = found[index + 1].text,
                     let time = found[index + 2].integer
