@@ -161,6 +161,25 @@ import Testing
         await end((one, two))
     }
 
+    @Test func `A server that can't save carries the bus all the same`() async throws {
+        let server = try await RedisServer(arguments: RedisNode.unsaving)
+        let (one, two) = try await pair(server, following: [alice])
+        #expect(await one.failSaving())
+        two.broker.follow(group)
+        await two.broker.settled([group])
+        one.broker.publish([event(group, 1)])
+        #expect(await eventually { two.seen.seqs == [1] })
+        // Five connections have nothing else to do: each is asked more than once.
+        let before = await one.count("calls", of: "echo")
+        #expect(await eventually { await one.count("calls", of: "echo") >= before + 15 })
+        #expect(one.seen.signals.isEmpty && two.seen.signals.isEmpty)
+        for node in [one, two] {
+            #expect(node.metric("martlet_bus_reconnects_total") == 0)
+            #expect(node.metric("martlet_bus_dropped_total") == 0)
+        }
+        await end((one, two))
+    }
+
     @Test func `A batch that is too large for one frame goes in several`() async throws {
         let server = try await RedisServer()
         let (one, two) = try await pair(server, following: [group])

@@ -90,11 +90,11 @@ import Testing
 
     @Test func `Silence with something unanswered ends the connection, silence without is asked`() {
         var machine = ready()
-        let ping = machine.tick(now: at(1000)).then
+        let idle = machine.tick(now: at(1000)).then
         machine.sent(nil, replies: 1, bytes: 1, deadline: .distantFuture, now: at(1000))
         let patient = machine.tick(now: at(2900)).then
         let over = machine.tick(now: at(3000)).then
-        #expect(ping == .ping)
+        #expect(idle == .probe)
         #expect(patient == .nothing)
         #expect(over == .close(.silent))
     }
@@ -105,6 +105,19 @@ import Testing
         machine.sent(nil, replies: 5, bytes: 1, deadline: .distantFuture, now: at(0))
         let (tickets, commands) = machine.closed()
         #expect(tickets == [1])
-        #expect(commands == 6)
+        #expect(commands == 5)
+    }
+
+    @Test func `What somebody waited for in vain is not among what was lost`() {
+        var machine = ready()
+        machine.sent(1, replies: 2, bytes: 1, deadline: at(100), now: at(0))
+        machine.sent(nil, replies: 3, bytes: 1, deadline: .distantFuture, now: at(0))
+        machine.sent(2, replies: 1, bytes: 1, deadline: .distantFuture, now: at(0))
+        let expired = machine.tick(now: at(100)).expired
+        for _ in 0..<3 { _ = machine.received(.integer(1), now: at(200)) }
+        let (tickets, commands) = machine.closed()
+        #expect(expired == [1])
+        #expect(tickets == [2])
+        #expect(commands == 2)
     }
 }

@@ -94,6 +94,30 @@ struct RedisNode {
         RedisPresence(servers, directory: KnownNodes([incarnation]), incarnation: incarnation)
     }
 
+    /// Arguments of a redis-server that can't save: no file can be made in that folder, by root neither.
+    static let unsaving = ["--save", "3600", "1", "--dir", "/dev/fd"]
+
+    /// Lets a server of `unsaving` notice it, and says whether it did. From then on it refuses whatever writes, and PING.
+    func failSaving() async -> Bool {
+        _ = try? await servers.ask(0, RedisCommand("BGSAVE"))
+        return await eventually {
+            do throws(Fault) {
+                _ = try await servers.ask(0, RedisCommand("PING"))
+                return false
+            } catch {
+                return error.redisError?.hasPrefix("MISCONF") == true
+            }
+        }
+    }
+
+    /// A counter that the server has for a command, whoever sent it: `calls`, `rejected_calls`.
+    func count(_ counter: String, of command: String) async -> Int {
+        let reply = try? await servers.ask(0, RedisCommand("INFO", "commandstats"))
+        let line = (reply?.text ?? "").split(separator: "\r\n").first { $0.hasPrefix("cmdstat_\(command):") }
+        let fields = line?.split(separator: ":").last?.split(separator: ",") ?? []
+        return fields.first { $0.hasPrefix("\(counter)=") }.flatMap { Int($0.dropFirst(counter.count + 1)) } ?? 0
+    }
+
     func metric(_ name: String) -> Int {
         let line = registry.render().split(separator: "\n").first { $0.hasPrefix(name + " ") }
         return line.flatMap { Int($0.split(separator: " ")[1]) } ?? -1

@@ -16,7 +16,7 @@ package final class BusProxy: Sendable {
         package var latest: TimeAmount = .milliseconds(50)
         /// That the connection breaks in the middle of a pushed frame.
         package var cut = 0.0
-        /// Answers to the PINGs of connections that subscribe are lost; what is pushed passes.
+        /// Answers to the probes of connections that subscribe are lost; what is pushed passes.
         package var mutes = false
 
         package init(
@@ -154,8 +154,8 @@ package final class BusProxy: Sendable {
     private func pushed(_ frame: ByteBuffer, _ id: ObjectIdentifier) -> [ProxySide.Step] {
         let words = Self.words(frame)
         guard words.count > 2, words[0].hasPrefix(">"), words[2] == "smessage" || words[2] == "message" else {
-            let isPong = words.first == "+PONG"
-            let isLost = isPong && state.withLock { $0.faults.mutes && $0.connections[id]?.purpose == .subscribe }
+            let isEcho = words == ["$7", "martlet"]
+            let isLost = isEcho && state.withLock { $0.faults.mutes && $0.connections[id]?.purpose == .subscribe }
             return isLost ? [] : [.now(frame)]
         }
         return state.withLock { state in

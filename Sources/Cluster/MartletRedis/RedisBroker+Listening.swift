@@ -130,13 +130,13 @@ extension RedisBroker {
         send(changes, to: server, after: RedisCommand("SUBSCRIBE", servers.prefix + Self.everybody).bytes)
     }
 
-    /// Subscriptions are answered by pushes; the answer to the PING behind them says that all are in force. Then comes what
+    /// Subscriptions are answered by pushes; the answer to the probe behind them says that all are in force. Then comes what
     /// else there is to tell.
     private func send(_ changes: TopicSubscriptions.Changes, to server: Int, after bytes: ByteBuffer = ByteBuffer()) {
         var bytes = bytes
         write("SUNSUBSCRIBE", changes.unsubscribe, to: &bytes)
         write("SSUBSCRIBE", changes.subscribe, to: &bytes)
-        bytes.writeImmutableBuffer(RedisCommand("PING").bytes)
+        bytes.writeImmutableBuffer(RedisCommand.probe.bytes)
         let link = servers.servers[server][.subscribe]
         link.send(bytes, within: confirmTime) { [weak self] result in
             switch result {

@@ -11,6 +11,10 @@ package struct RedisCommand: Sendable {
         bytes.writeCommandHead(arguments: arguments.count)
         for argument in arguments { bytes.writeArgument(argument) }
     }
+
+    /// Asks whether the server is there, and has answered all that was sent before. A Redis that can't save refuses PING,
+    /// and goes on with everything that writes nothing.
+    package static let probe = RedisCommand("ECHO", "martlet")
 }
 
 extension ByteBuffer {

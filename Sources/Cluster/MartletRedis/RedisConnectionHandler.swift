@@ -9,7 +9,7 @@ protocol RedisConnectionOwner: AnyObject, Sendable {
     func connectionRead(_ handler: RedisConnectionHandler, unanswered: (commands: Int, bytes: Int))
     /// An error in answer to a command nobody waits for.
     func connectionRefused(_ handler: RedisConnectionHandler, _ error: String)
-    /// `unanswered`: commands without a reply.
+    /// `unanswered`: commands without a reply that nobody waited for.
     func connectionEnded(_ handler: RedisConnectionHandler, _ failure: RedisFailure, unanswered: Int)
 }
 
@@ -102,10 +102,10 @@ final class RedisConnectionHandler: ChannelInboundHandler {
         for reply in action.expired { reply(.failure(.redisIsLate)) }
         switch action.then {
         case .nothing: break
-        case .ping:
-            send([
-                RedisRequest(bytes: RedisCommand("PING").bytes, commands: 1, deadline: .distantFuture, reply: nil)
-            ])
+        case .probe:
+            // With somebody who waits: what becomes of it says nothing about what was posted.
+            let bytes = RedisCommand.probe.bytes
+            send([RedisRequest(bytes: bytes, commands: 1, deadline: .distantFuture) { _ in }])
         case .close(let failure): close(failure)
         }
     }

@@ -8,7 +8,7 @@ package struct RedisConnectionStateMachine<Ticket: Sendable>: ~Copyable {
         /// With something unanswered, silence of this length ends the connection; the greeting has as long, too.
         package var patience: TimeAmount = .seconds(2)
         /// After so much silence with nothing unanswered the server is asked whether it is there.
-        package var pingAfter: TimeAmount = .seconds(1)
+        package var probeAfter: TimeAmount = .seconds(1)
 
         package init() {}
     }
@@ -25,7 +25,7 @@ package struct RedisConnectionStateMachine<Ticket: Sendable>: ~Copyable {
 
     package struct TickAction {
         package enum Then: Equatable {
-            case nothing, ping
+            case nothing, probe
             case close(RedisFailure)
         }
 
@@ -42,6 +42,8 @@ package struct RedisConnectionStateMachine<Ticket: Sendable>: ~Copyable {
 
     private struct Waiting {
         var ticket: Ticket?
+        /// Nobody ever waited for the reply.
+        let isPosted: Bool
         var replies: Int
         let bytes: Int
         let deadline: NIODeadline
@@ -70,7 +72,9 @@ package struct RedisConnectionStateMachine<Ticket: Sendable>: ~Copyable {
         if ticket != nil { tickets += 1 }
         unanswered.commands += replies
         unanswered.bytes += bytes
-        waiting.append(Waiting(ticket: ticket, replies: replies, bytes: bytes, deadline: deadline, sent: now))
+        waiting.append(
+            Waiting(
+                ticket: ticket, isPosted: ticket == nil, replies: replies, bytes: bytes, deadline: deadline, sent: now))
     }
 
     package mutating func received(_ value: RESPValue, now: NIODeadline) -> ReceiveAction {
@@ -131,19 +135,19 @@ package struct RedisConnectionStateMachine<Ticket: Sendable>: ~Copyable {
             }
             if let oldest = waiting.first {
                 if now - max(heard, oldest.sent) >= times.patience { action.then = .close(.silent) }
-            } else if now - heard >= times.pingAfter {
-                action.then = .ping
+            } else if now - heard >= times.probeAfter {
+                action.then = .probe
             }
         }
         if case .close = action.then { state = .closed }
         return action
     }
 
-    /// The connection is gone: everybody who still waits, and whether something went unanswered at all.
+    /// The connection is gone: everybody who still waits, and how many commands that nobody waited for went unanswered.
     package mutating func closed() -> (tickets: [Ticket], commands: Int) {
         state = .closed
         let left = waiting
-        let commands = unanswered.commands
+        let commands = left.reduce(0) { $0 + ($1.isPosted ? $1.replies : 0) }
         waiting = []
         tickets = 0
         unanswered = (0, 0)

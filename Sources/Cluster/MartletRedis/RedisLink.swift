@@ -133,7 +133,7 @@ final class RedisLink: Sendable {
     func flush() async {
         guard isUp else { return }
         await withCheckedContinuation { continuation in
-            send(RedisCommand("PING").bytes, within: .milliseconds(500)) { _ in continuation.resume() }
+            send(RedisCommand.probe.bytes, within: .milliseconds(500)) { _ in continuation.resume() }
         }
     }
 
