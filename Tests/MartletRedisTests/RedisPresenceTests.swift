@@ -1,9 +1,10 @@
 import MartletBus
 import MartletCore
-import MartletRedis
 import MartletTestServices
 import Synchronization
 import Testing
+
+@testable import MartletRedis
 
 /// Which nodes there are, as the test says.
 final class KnownNodes: NodeDirectory {
@@ -169,6 +170,26 @@ final class KnownNodes: NodeDirectory {
                 for room in rooms where await two.people(in: room, limit: 9).count > 0 { return false }
                 return true
             })
+        await cluster.end()
+    }
+
+    @Test func `The end of a session is told until Redis has it`() async throws {
+        let server = try await RedisServer(arguments: RedisNode.unsaving)
+        let cluster = try await cluster([server])
+        let (node, one, two) = (cluster.nodes[0], cluster.presences[0], cluster.presences[1])
+        _ = await one.open(alice, 1)
+        #expect(await node.failSaving())
+        #expect(await one.close(alice, 1))
+        let refused = await node.count("rejected_calls", of: "hdel")
+        one.sweep()
+        #expect(await eventually { await node.count("rejected_calls", of: "hdel") > refused })
+        #expect(await two.online(among: [alice]) == [alice])
+        _ = try await node.servers.ask(0, RedisCommand("CONFIG", "SET", "stop-writes-on-bgsave-error", "no"))
+        let isGone = await eventually {
+            one.sweep()
+            return await two.online(among: [alice]) == []
+        }
+        #expect(isGone)
         await cluster.end()
     }
 

@@ -59,14 +59,17 @@ extension RedisPresence {
     /// Until the servers have taken what was written: renewing must not crowd out what people wait for.
     private func pause() async {
         for (server, isPresent) in servers.present.enumerated() where isPresent {
-            _ = try? await servers.ask(server, RedisCommand("PING"))
+            _ = try? await servers.ask(server, .probe)
         }
     }
 
+    /// What Redis did not confirm is tried again: it would count for as long as this node lives.
     private func remove(_ session: SessionID, _ user: UserID) {
         let command = RedisCommand("HDEL", servers.prefix + key(user), field(session))
-        let isTaken = servers.servers[servers.owner(of: key(user))][.commands].post(command.bytes, commands: 1)
-        if !isTaken { state.withLock { $0.stale.note(session, of: user) } }
+        let link = servers.servers[servers.owner(of: key(user))][.commands]
+        link.send(command.bytes, within: RedisServers.patience) { [weak self] result in
+            if case .failure = result { self?.state.withLock { $0.stale.note(session, of: user) } }
+        }
     }
 
     /// Sent while nothing can change here: what ends a moment later is removed behind it.
