@@ -182,7 +182,8 @@ import Testing
             "postgres://u:p@one,ssw0rd@two/db",
             "postgres://u:p@x:ssw0rd@127.0.0.1/db", "postgres://u:p/ssw0rd@127.0.0.1/db",
             "postgres://u:1/ssw0rd@one/db",
-            "postgres://u:p%3F@ssw0rd%40x/db", "postgres://u:p@ssw0rd@127.0.0.1/db?sslmode=require",
+            "postgres://u:p@@ssw0rd/db", "postgres://u:p%3F@ssw0rd%40x/db",
+            "postgres://u:p@ssw0rd@127.0.0.1/db?sslmode=require",
         ])
     func `A passw0rd that ends too early is refused with what to write, and no part of it`(text: String) async {
         let thrown = await fault { try PostgresURL(text) }
@@ -197,6 +198,13 @@ import Testing
         #expect(url.description == "one:5432,two:5432/d@b")
         #expect(url.parameters["sslrootcert"] == "/a@b/c.pem")
         #expect(try PostgresURL("postgres:///base?host=/run/postgresql").hosts.map(\.name) == ["/run/postgresql"])
+    }
+
+    @Test func `A socket without a file has a name that begins with an @`() throws {
+        let hosts = ["postgres:///base?host=@one,@two", "postgres://%40one,%40two/base"].map {
+            try? PostgresURL($0).hosts
+        }
+        #expect(hosts.map { $0?.map(\.name) } == [["@one", "@two"], ["@one", "@two"]])
     }
 
     @Test func `Refusals of a connection are known by their code, in whatever language`() {

@@ -80,10 +80,13 @@ package struct PostgresURL: Sendable, Hashable, CustomStringConvertible {
         let servers = ["host", "hostaddr"].flatMap { list(values[$0]) }
         let ports = list(values["port"])
         let beforeQuery = text.prefix { $0 != "?" }
-        // Behind the scheme and its two slashes.
-        let path = beforeQuery.split(separator: "/", maxSplits: 3, omittingEmptySubsequences: false).dropFirst(3).first
+        // Behind the scheme and its two slashes: the servers, then the database.
+        let parts = beforeQuery.split(separator: "/", maxSplits: 3, omittingEmptySubsequences: false).dropFirst(2)
+        let isDoubled = parts.first.map { $0.count { $0 == "@" } > 1 } ?? false
+        let isInPath = parts.dropFirst().first?.contains("@") ?? false
         let areNumbers = ports.allSatisfy { port in port.utf8.allSatisfy { (48...57).contains($0) } }
-        return !areNumbers || servers.contains { $0.contains("@") } || path?.contains("@") == true
+        // An @ before a name is Linux's abstract Unix socket.
+        return !areNumbers || isDoubled || isInPath || servers.contains { $0.dropFirst().contains("@") }
     }
 
     private static func list(_ value: String?) -> [String] {
