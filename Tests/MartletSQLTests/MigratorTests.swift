@@ -139,6 +139,36 @@ import Testing
         }
     }
 
+    /// Rows where one waits for its turn to change the schema, and the one whose turn it is has been at rest for a while
+    /// and keeps nobody from the table.
+    private static let atRest: PostgresStatement = """
+        SELECT 1 AS one FROM pg_locks holder JOIN pg_stat_activity a ON a.pid = holder.pid
+        JOIN pg_locks other ON other.locktype = 'advisory' AND other.database = holder.database
+            AND other.classid = holder.classid AND other.objid = holder.objid AND NOT other.granted
+        JOIN pg_database d ON d.oid = holder.database AND d.datname = current_database()
+        WHERE holder.locktype = 'advisory' AND holder.granted AND a.state = 'idle in transaction'
+            AND clock_timestamp() - a.state_change > interval '0.3 s'
+            AND NOT EXISTS (SELECT FROM pg_locks WHERE relation = 'one'::regclass AND mode = 'AccessExclusiveLock')
+        """
+
+    @Test(.timeLimit(.minutes(1)))
+    func `Of nodes that wait for a backup, none asks for the tables while another rests`() async throws {
+        try await withReader(PostgresDatabase.Settings(), LogLines()) { database, end throws in
+            let steps = [Self.first, Self.second]
+            let nodes = try (0..<2).map { _ in try PostgresDatabase(database.url, logger: LogLines().logger) }
+            // Awaited below.
+            let migrations = nodes.map { node in Task { try await Migrator(steps).migrate(node, now: .distantPast) } }
+            let observer = try PostgresConnection(database.url, statementTimeout: .seconds(60), name: "observer")
+            while try observer.execute(Self.atRest).rows.isEmpty { await Task.yield() }
+            observer.close()
+            try end()
+            var applied: [String] = []
+            for migration in migrations { applied += try await migration.value }
+            #expect(applied == ["second"])
+            for node in nodes { node.close() }
+        }
+    }
+
     @Test(.timeLimit(.minutes(1)))
     func `A step that never gets its locks fails in words for the operator, and leaves all as it was`() async throws {
         var settings = PostgresDatabase.Settings()

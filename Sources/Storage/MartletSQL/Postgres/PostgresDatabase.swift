@@ -97,7 +97,8 @@ package final class PostgresDatabase: Database {
         return try result.get()
     }
 
-    /// Tries a migration until it gets the locks that it needs, with a pause between tries for all who waited behind it.
+    /// Tries a migration until it gets the locks that it needs. A try that does not get them ends with a pause for all who
+    /// waited behind it.
     private static func migrate<Value>(
         _ patience: Duration, _ logger: Logger, _ attempt: () -> Result<Value, Fault>?
     ) -> Result<Value, Fault> {
@@ -118,7 +119,6 @@ package final class PostgresDatabase: Database {
                     "a migration waits for tables that others keep locked: end backups and long queries",
                     metadata: ["see": "pg_stat_activity, pg_locks"])
             }
-            Thread.sleep(forTimeInterval: Double.random(in: 1...2))
         }
     }
 

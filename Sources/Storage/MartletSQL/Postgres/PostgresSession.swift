@@ -186,7 +186,7 @@ final class PostgresSession {
             send("ROLLBACK", on: connection)
             return .again(failure)
         case .refused where mode == .migrate && failure.sqlState == PostgresFailure.lockTimeout:
-            send("ROLLBACK", on: connection)
+            rest(connection)
             return .locked(failure)
         case .readOnly, .refused:
             send("ROLLBACK", on: connection)
@@ -199,6 +199,14 @@ final class PostgresSession {
     private func send(_ text: String, on connection: PostgresConnection) {
         // A connection that is lost here is found lost at its next use, and the server undoes what was open.
         try? connection.sendOnly([PostgresStatement(text: text, isKept: false)])
+    }
+
+    /// Undoes a migration that did not get its locks: gives the tables back at once, and its turn behind a pause. Another
+    /// one that waits for its turn would ask for the same tables right away, and those who use them would hardly run.
+    private func rest(_ connection: PostgresConnection) {
+        send("ROLLBACK TO SAVEPOINT \(PostgresLock.turnTaken)", on: connection)
+        Thread.sleep(forTimeInterval: Double.random(in: 1...2))
+        send("ROLLBACK", on: connection)
     }
 
     // MARK: Locks for those who failed
@@ -236,6 +244,8 @@ package enum PostgresLock {
     package static let turns: ClosedRange<Int32> = 2000...3023
     /// Held while the schema is changed.
     static let schema: Int32 = 1000
+    /// The savepoint of a migration that has its turn, and no table's lock.
+    fileprivate static let turnTaken = "turn_taken"
 }
 
 extension PostgresSession.Mode {
@@ -250,7 +260,11 @@ extension PostgresSession.Mode {
             ]
         case .alter: Self.openingAlter
         // Another program's migration may take its time.
-        case .migrate: Self.openingAlter + [PostgresStatement(text: "SET LOCAL lock_timeout = 2000", isKept: false)]
+        case .migrate:
+            Self.openingAlter + [
+                PostgresStatement(text: "SET LOCAL lock_timeout = 2000", isKept: false),
+                PostgresStatement(text: "SAVEPOINT \(PostgresLock.turnTaken)", isKept: false),
+            ]
         }
     }
 
