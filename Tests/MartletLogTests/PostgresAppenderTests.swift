@@ -1,4 +1,5 @@
 import Dispatch
+import Logging
 import MartletCore
 import MartletSQL
 import MartletTestServices
@@ -46,22 +47,87 @@ import Testing
         #expect(try fixture.stored() == ["zero"])
         try await fixture.end()
     }
+
+    @Test(.timeLimit(.minutes(1)))
+    func `Who waits in vain for another maker of partitions is told to come again`() async throws {
+        let fixture = try await SlowAppender()
+        try fixture.holdPartitions()
+        fixture.partitions.forget()
+        let refused = fixture.submit(["one"])
+        await refused.wait(1)
+        #expect(refused.faults.map(\.reason) == [.unavailable])
+        #expect(refused.faults.first?.cause?.contains("55P03") == true)
+        #expect(refused.faults.first?.retryAfter != nil)
+        try fixture.release()
+        let later = fixture.submit(["one"])
+        await later.wait(1)
+        #expect(later.receipts.count == 1)
+        try await fixture.end()
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func `Retries that can't be dropped for days are told to the operator`() async throws {
+        let lines = LogLines()
+        let fixture = try await SlowAppender(lines.logger)
+        try fixture.readRetries()
+        for days in [3, 1] {
+            #expect(lines.warnings.isEmpty)
+            fixture.clock.advance(.seconds(days * 86_400))
+            await fixture.submit(["\(days)"]).wait(1)
+            // Answered behind the attempt to drop that follows the batch before.
+            await fixture.submit(["settled"]).wait(1)
+        }
+        while lines.warnings.isEmpty { await Task.yield() }
+        #expect(lines.warnings.first?.contains("old retry records can't be dropped") == true)
+        try fixture.release()
+        try await fixture.end()
+    }
+}
+
+/// When old retries are dropped, and when the operator hears that they are not.
+@Suite struct RetryDropTests {
+    private let partitions = PostgresPartitions(period: 600_000, window: .seconds(86_400))
+    private let start = ContinuousClock.now + .seconds(1)
+
+    /// The seconds within `range` at which somebody is told to drop.
+    private func tries(_ range: Range<Int>) -> [Int] {
+        range.filter { partitions.needDrop(at: start + .seconds($0)) }
+    }
+
+    @Test func `A drop that fails is tried some times with longer and longer pauses, and again in an hour`() {
+        partitions.extended(Instant(milliseconds: 0))
+        #expect(tries(0..<3700) == [0, 1, 3, 7, 15, 31, 63, 127])
+        #expect(tries(3700..<3730) == [3727, 3728])
+    }
+
+    @Test func `A drop that is done is not tried again`() {
+        partitions.extended(Instant(milliseconds: 0))
+        #expect(tries(0..<2) == [0, 1])
+        partitions.dropped()
+        #expect(tries(2..<4000) == [])
+    }
+
+    @Test func `The operator is warned once a day`() {
+        let hours = (0..<50).filter { partitions.needWarning(at: start + .seconds($0 * 3600)) }
+        #expect(hours == [0, 24, 48])
+    }
 }
 
 /// One appender with a conversation, and a connection that can be in its way.
 private final class SlowAppender {
     let time = ManualTime()
+    let clock = ManualClock()
+    let partitions = PostgresPartitions(period: 600_000, window: .seconds(86_400))
     private let store = PostgresStore()
     private let other: PostgresConnection
     private let appender: PostgresAppender
 
-    init() async throws {
+    init(_ logger: Logger = quiet) async throws {
         let url = try await store.url
-        let partitions = PostgresPartitions(period: 600_000, window: .seconds(86_400))
         let writer = PostgresAppendWriter(
-            url, name: "slow", clock: ManualClock(), partitions: partitions, logger: quiet,
+            url, name: "slow", clock: clock, partitions: partitions, logger: logger,
             durability: PostgresDurability(quiet), statementTimeout: .seconds(50))
-        appender = PostgresAppender(writer, LogAnswers(LogMetrics()) { _ in }, quiet, number: 1) { [time] in time.now }
+        appender = PostgresAppender(writer, LogAnswers(LogMetrics()) { _ in }, logger, number: 1) { [time] in time.now }
         other = try PostgresConnection(url, statementTimeout: .seconds(50), name: "other")
         await submit(["zero"]).wait(1)
     }
@@ -69,6 +135,18 @@ private final class SlowAppender {
     func hold() throws {
         _ = try other.execute(PostgresStatement(text: "BEGIN", isKept: false))
         _ = try other.execute("SELECT id FROM log_conversations WHERE name = 'g:1' FOR UPDATE")
+    }
+
+    /// Holds off all who make partitions.
+    func holdPartitions() throws {
+        _ = try other.execute(PostgresStatement(text: "BEGIN", isKept: false))
+        _ = try other.execute(PostgresStatement(PostgresPartitions.lock, isKept: false))
+    }
+
+    /// Reads the retries, as a backup does.
+    func readRetries() throws {
+        _ = try other.execute(PostgresStatement(text: "BEGIN", isKept: false))
+        _ = try other.execute(PostgresStatement(text: "LOCK TABLE log_retries IN ACCESS SHARE MODE", isKept: false))
     }
 
     func release() throws { _ = try other.execute(PostgresStatement(text: "COMMIT", isKept: false)) }

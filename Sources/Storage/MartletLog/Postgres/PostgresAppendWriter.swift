@@ -191,7 +191,20 @@ final class PostgresAppendWriter {
             partitions.dropped()
         } catch {
             logger.info("the log's old retry records stay for now", metadata: ["cause": "\(error)"])
+            warnOfOldRetries(now, connection, error)
         }
+    }
+
+    /// Tells the operator of retries that should be gone for days: somebody reads them all the time, or the server is too
+    /// slow for what dropping them may take.
+    private func warnOfOldRetries(_ now: Instant, _ connection: PostgresConnection, _ failure: PostgresFailure) {
+        guard let part = try? partitions.overdueRetries(now, AppendersConnection(connection)), partitions.needWarning()
+        else { return }
+        logger.warning(
+            "the log's old retry records can't be dropped and take up room: end backups and long queries",
+            metadata: [
+                "cause": "\(failure)", "oldest": "log_retries_\(part)", "see": "pg_stat_activity, pg_locks",
+            ])
     }
 
     private func extendPartitions(_ now: Instant) {
@@ -207,21 +220,30 @@ final class PostgresAppendWriter {
     private func onPartitions(
         _ connection: PostgresConnection, _ work: (any SQLConnection) throws(Fault) -> Void
     ) throws(PostgresFailure) {
-        try connection.transaction { () throws(PostgresFailure) in
-            do throws(Fault) {
-                try work(AppendersConnection(connection: connection))
-            } catch {
-                // Nothing of the sends was sent.
-                throw PostgresFailure(
-                    connection.isUsable ? .refused : .lost(isOutcomeUnknown: false), error.cause ?? error.message)
+        do throws(PostgresFailure) {
+            try connection.transaction { () throws(PostgresFailure) in
+                let dressed = AppendersConnection(connection)
+                do throws(Fault) {
+                    try work(dressed)
+                } catch {
+                    throw dressed.failure ?? PostgresFailure(.refused, error.cause ?? error.message)
+                }
             }
+        } catch {
+            // Nothing of the sends was sent.
+            throw error.isLost
+                ? PostgresFailure(.lost(isOutcomeUnknown: false), sqlState: error.sqlState, error.description) : error
         }
     }
 }
 
 /// An appender's connection in the port's clothes.
-private struct AppendersConnection: SQLConnection {
-    let connection: PostgresConnection
+private final class AppendersConnection: SQLConnection {
+    private let connection: PostgresConnection
+    /// The first failure, which says more than the fault that the port makes of it.
+    private(set) var failure: PostgresFailure?
+
+    init(_ connection: PostgresConnection) { self.connection = connection }
 
     func rows(_ sql: SQL) throws(Fault) -> [SQLRow] { try execute(sql).rows }
 
@@ -231,6 +253,7 @@ private struct AppendersConnection: SQLConnection {
         do throws(PostgresFailure) {
             return try connection.execute(PostgresStatement(sql, isKept: false))
         } catch {
+            failure = failure ?? error
             throw error.fault
         }
     }

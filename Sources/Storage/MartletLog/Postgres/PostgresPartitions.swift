@@ -11,8 +11,12 @@ final class PostgresPartitions: Sendable {
     static let missing = "23514"
     /// Clocks of nodes differ by less.
     private static let slack = Duration.seconds(300)
+    /// Tries at dropping retries in a row, with pauses of a second that double. Behind them comes an hour's pause.
+    static let dropTries = 8
+    /// Days that retries may be there behind their window before the operator is told.
+    private static let overdueDays: Int64 = 2
     /// Holds off a second maker of partitions: beside the buckets' locks.
-    private static let lock = SQL(stringLiteral: "SELECT pg_advisory_xact_lock(\(PostgresLock.space), 1001)")
+    static let lock = SQL(stringLiteral: "SELECT pg_advisory_xact_lock(\(PostgresLock.space), 1001)")
 
     private struct State {
         var events: Set<Int64> = []
@@ -21,12 +25,16 @@ final class PostgresPartitions: Sendable {
         var nextAttempt: ContinuousClock.Instant?
         /// When to look for retries out of the window; nil until the next partition was made.
         var nextDrop: ContinuousClock.Instant?
+        /// Tries in a row that began.
+        var dropTries = 0
     }
 
     /// Milliseconds of events in one partition.
     let period: Int64
     private let window: Duration
     private let state = Mutex(State())
+    /// When the operator may be told again of retries that can't be dropped.
+    private let nextWarning = Mutex<ContinuousClock.Instant?>(nil)
 
     /// - Parameters:
     ///   - period: as `storedPeriod` says.
@@ -122,12 +130,34 @@ final class PostgresPartitions: Sendable {
         }
     }
 
-    /// True for one caller, when retries may be out of the window. Unless that one says `dropped`, somebody is told again in
-    /// an hour.
-    func needDrop() -> Bool {
+    /// True for one caller, when retries may be out of the window. Unless that one says `dropped`, somebody is told again
+    /// soon, and after `dropTries` in an hour: where many append to a slow server, most tries find it too busy.
+    func needDrop(at time: ContinuousClock.Instant = .now) -> Bool {
         state.withLock { state in
-            guard let next = state.nextDrop, next <= .now else { return false }
-            state.nextDrop = .now + .seconds(3600)
+            guard let next = state.nextDrop, next <= time else { return false }
+            state.dropTries += 1
+            if state.dropTries < Self.dropTries {
+                state.nextDrop = time + .seconds(1 << (state.dropTries - 1))
+            } else {
+                state.dropTries = 0
+                state.nextDrop = time + .seconds(3600)
+            }
+            return true
+        }
+    }
+
+    /// The oldest partition of retries that should have been dropped days ago; nil where there is none.
+    func overdueRetries(_ now: Instant, _ connection: any SQLConnection) throws(Fault) -> Int64? {
+        let oldest = oldestRetries(now - (try Self.advance(of: now, connection)))
+        let part = try Self.parts(of: "log_retries", connection).first
+        return part.flatMap { $0 < oldest - Self.overdueDays ? $0 : nil }
+    }
+
+    /// True for one caller a day.
+    func needWarning(at time: ContinuousClock.Instant = .now) -> Bool {
+        nextWarning.withLock { next in
+            if let next, next > time { return false }
+            next = time + .milliseconds(Self.day)
             return true
         }
     }
@@ -143,7 +173,12 @@ final class PostgresPartitions: Sendable {
         }
     }
 
-    func dropped() { state.withLock { $0.nextDrop = nil } }
+    func dropped() {
+        state.withLock { state in
+            state.nextDrop = nil
+            state.dropTries = 0
+        }
+    }
 
     /// How far a node's clock is ahead of the server's; 0 where it is not. What is dropped is dropped by the clock that is
     /// behind: a wrong one must not take away what others still need.
