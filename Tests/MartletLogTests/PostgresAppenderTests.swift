@@ -51,6 +51,8 @@ import Testing
     @Test(.timeLimit(.minutes(1)))
     func `Who waits in vain for another maker of partitions is told to come again`() async throws {
         let fixture = try await SlowAppender()
+        // Answered behind the making of the next partitions that follows the batch before.
+        await fixture.submit(["settled"]).wait(1)
         try fixture.holdPartitions()
         fixture.partitions.forget()
         let refused = fixture.submit(["one"])
@@ -77,7 +79,7 @@ import Testing
             // Answered behind the attempt to drop that follows the batch before.
             await fixture.submit(["settled"]).wait(1)
         }
-        while lines.warnings.isEmpty { await Task.yield() }
+        #expect(lines.warnings.count == 1)
         #expect(lines.warnings.first?.contains("old retry records can't be dropped") == true)
         try fixture.release()
         try await fixture.end()

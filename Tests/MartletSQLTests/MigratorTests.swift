@@ -159,7 +159,7 @@ import Testing
             // Awaited below.
             let migrations = nodes.map { node in Task { try await Migrator(steps).migrate(node, now: .distantPast) } }
             let observer = try PostgresConnection(database.url, statementTimeout: .seconds(60), name: "observer")
-            while try observer.execute(Self.atRest).rows.isEmpty { await Task.yield() }
+            while try !Task.isCancelled && observer.execute(Self.atRest).rows.isEmpty { await Task.yield() }
             observer.close()
             try end()
             var applied: [String] = []
