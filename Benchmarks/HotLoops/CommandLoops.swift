@@ -32,7 +32,7 @@ enum CommandLoops {
                     guard let data = try NativeCommand.scan(text).data else { continue }
                     let send = try NativeSend.scan(text, data: data)
                     _ = try MessageContent.check(send.kind, text.extracting(send.content))
-                    if send.to == Samples.bob { bytes += send.content.count }
+                    if send.target == .user(Samples.bob) { bytes += send.content.count }
                 }
                 try expect(bytes, is: iterations.count * Samples.content.count, "bytes of content")
             }

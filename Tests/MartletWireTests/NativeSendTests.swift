@@ -31,8 +31,7 @@ import Testing
 
     @Test func readsASend() throws {
         let (send, content) = try Self.scan(data: Self.data(content: "{ \"text\" : \"h}i\" }"))
-        #expect(send.conversation == ConversationID("d:5:9"))
-        #expect(send.to == nil)
+        #expect(send.target == .conversation(try #require(ConversationID("d:5:9"))))
         #expect(send.clientId == "c-1")
         #expect(send.kind == .text)
         #expect(content == utf8("{ \"text\" : \"h}i\" }"))
@@ -40,8 +39,7 @@ import Testing
 
     @Test func readsASendToAUser() throws {
         let (send, _) = try Self.scan(data: Self.data(conversation: nil, to: "9007199254740991", type: "\"redpacket\""))
-        #expect(send.to?.value == maximumIdentifier)
-        #expect(send.conversation == nil)
+        #expect(send.target == .user(UserID(unchecked: maximumIdentifier)))
         #expect(send.kind == .redpacket)
     }
 
@@ -60,7 +58,7 @@ import Testing
         let data = Self.data(
             conversation: #""\u0064:5:9""#, clientId: #""\u0063\/1""#, type: #""t\u0065xt""#, and: #","\u0078":1"#)
         let (send, _) = try Self.scan(data: data)
-        #expect(send.conversation == ConversationID("d:5:9"))
+        #expect(send.target == .conversation(try #require(ConversationID("d:5:9"))))
         #expect(send.clientId == "c/1")
         #expect(send.kind == .text)
     }
@@ -69,7 +67,7 @@ import Testing
         let text =
             #"{"x":{"to":1}, "content" : {} ,"type":"custom", "clientId":"~ ~","to":null, "conversationId":"g:7" }"#
         let (send, content) = try Self.scan(data: text)
-        #expect(send.conversation == ConversationID("g:7"))
+        #expect(send.target == .conversation(try #require(ConversationID("g:7"))))
         #expect(send.clientId == "~ ~")
         #expect(content == utf8("{}"))
     }
@@ -77,11 +75,11 @@ import Testing
     @Test func readsWhatClientsWrite() throws {
         let content = utf8("{\"text\":\"x\"}")
         let direct = NativeRequest.send(seq: "1", to: UserID(unchecked: 9), clientId: "id\"\\", content: content)
-        #expect(try Self.scan(direct).0.to?.value == 9)
+        #expect(try Self.scan(direct).0.target == .user(UserID(unchecked: 9)))
         #expect(try Self.scan(direct).0.clientId == "id\"\\")
         let room = ConversationID.room(AppID(unchecked: 1), "lobby")
         let custom = NativeRequest.send(seq: nil, conversation: room, clientId: "c", kind: .custom, content: content)
-        #expect(try Self.scan(custom).0.conversation == room)
+        #expect(try Self.scan(custom).0.target == .conversation(room))
         #expect(try Self.scan(custom).0.kind == .custom)
         #expect(try Self.scan(custom).1 == content)
     }

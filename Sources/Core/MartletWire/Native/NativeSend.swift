@@ -2,9 +2,7 @@ import MartletCore
 
 /// A `send`, scanned and not parsed: its few fields, and where its content stands.
 package struct NativeSend: Sendable, Equatable {
-    /// Exactly one of `conversation` and `to` is there.
-    package let conversation: ConversationID?
-    package let to: UserID?
+    package let target: Submission.Target
     package let clientId: String
     /// A message.
     package let kind: EventKind
@@ -38,35 +36,33 @@ package struct NativeSend: Sendable, Equatable {
             }
         }
         guard position == data.upperBound else { throw JSONScan.malformed(position) }
-        guard conversation.value != nil || to.value != nil else { throw .missing("conversationId") }
-        guard conversation.value == nil || to.value == nil else {
-            throw .invalid("to", "either conversationId or to is expected")
-        }
         return NativeSend(
-            conversation: try Self.conversation(conversation, frame), to: try user(to, frame),
-            clientId: try Self.clientId(clientId, frame), kind: try kind(type, frame),
-            content: try object(content, frame))
+            target: try Self.target(conversation, to, frame), clientId: try Self.clientId(clientId, frame),
+            kind: try kind(type, frame), content: try object(content, frame))
     }
 
-    private static func conversation(_ place: FieldPlace, _ bytes: Span<UInt8>) throws(Fault) -> ConversationID? {
-        guard let value = place.value else { return nil }
-        guard let token = JSONScan.string(at: value, bytes), let id = conversation(token, bytes) else {
-            throw .invalid("conversationId", "not a conversation's name")
+    private static func target(
+        _ conversation: FieldPlace, _ to: FieldPlace, _ bytes: Span<UInt8>
+    ) throws(Fault) -> Submission.Target {
+        switch (conversation.value, to.value) {
+        case (nil, nil): throw .missing("conversationId")
+        case (.some(let value), nil):
+            guard let token = JSONScan.string(at: value, bytes), let id = Self.conversation(token, bytes) else {
+                throw .invalid("conversationId", "not a conversation's name")
+            }
+            return .conversation(id)
+        case (nil, .some(let value)):
+            guard let number = JSONScan.integer(at: value, bytes), let user = UserID(number) else {
+                throw .invalid("to", "an integer from 1 to \(maximumIdentifier) is expected")
+            }
+            return .user(user)
+        default: throw .invalid("to", "either conversationId or to is expected")
         }
-        return id
     }
 
     private static func conversation(_ token: JSONScan.StringToken, _ bytes: Span<UInt8>) -> ConversationID? {
         token.hasEscapes
             ? ConversationID(JSONScan.text(token, bytes)) : ConversationID(utf8: bytes.extracting(token.range))
-    }
-
-    private static func user(_ place: FieldPlace, _ bytes: Span<UInt8>) throws(Fault) -> UserID? {
-        guard let value = place.value else { return nil }
-        guard let number = JSONScan.integer(at: value, bytes), let user = UserID(number) else {
-            throw .invalid("to", "an integer from 1 to \(maximumIdentifier) is expected")
-        }
-        return user
     }
 
     private static func clientId(_ place: FieldPlace, _ bytes: Span<UInt8>) throws(Fault) -> String {
