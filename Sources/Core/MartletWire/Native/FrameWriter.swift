@@ -54,6 +54,13 @@ struct FrameWriter: ~Copyable {
         bytes.withUnsafeBytes { append($0) }
     }
 
+    /// A part of a JSON text, such as the inside of a string with its escapes.
+    mutating func json(_ part: Span<UInt8>) {
+        part.withUnsafeBytes { append($0) }
+    }
+
+    mutating func json(_ part: String) { inside(part) }
+
     private mutating func append(_ bytes: UnsafeRawBufferPointer) {
         // A bound that is too low is a mistake of ours: stop before it writes into other memory.
         precondition(target.count - position >= bytes.count)

@@ -1,6 +1,6 @@
-/// SHA-1 (RFC 3174), for the handshake of RFC 6455 alone, which asks for it as a checksum and not for security. Written
-/// out here because NIO keeps its own to itself, and a cryptography library would be a heavy dependency of the codecs
-/// for one line of a handshake.
+/// SHA-1 (RFC 3174), for the handshake of RFC 6455, which asks for it as a checksum, and for names made of links; not for
+/// security. Written out here because NIO keeps its own to itself, and a cryptography library would be a heavy dependency
+/// of the codecs for one line of a handshake.
 enum SHA1 {
     /// The 20 bytes of the digest.
     static func hash(_ message: [UInt8]) -> [UInt8] {
