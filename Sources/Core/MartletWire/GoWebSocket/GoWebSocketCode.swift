@@ -1,7 +1,7 @@
 import MartletCore
 
-/// The numbers that this dialect answers with, on the WebSocket (`response.code`) and over HTTP (`code`): those of `common/error_code.go` in
-/// link1st/gowebsocket, with the texts of 2022.
+/// The numbers that this dialect answers with, on the WebSocket (`response.code`) and over HTTP (`code`): those of
+/// `common/error_code.go` in link1st/gowebsocket, with the texts of 2022.
 package enum GoWebSocketCode: Int, Sendable, CaseIterable {
     case success = 200
     case notSignedIn = 1000, invalidParameter, invalidUserId, notAllowed, serverError, noData, addFailed, deleteFailed,
@@ -30,7 +30,8 @@ package enum GoWebSocketCode: Int, Sendable, CaseIterable {
         GoWebSocketCode(rawValue: number)?.text ?? "未定义错误类型!"
     }
 
-    /// The one table from what went wrong to what this dialect's clients are told. A fault of the field `userId` has a code of its own.
+    /// The one table from what went wrong to what this dialect's clients are told. A fault of the field `userId` has a
+    /// code of its own.
     package init(_ fault: Fault) {
         switch fault.reason {
         case .invalidField where fault.field == "userId", .missingField where fault.field == "userId", .usernameTaken:

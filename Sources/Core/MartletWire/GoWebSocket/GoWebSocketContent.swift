@@ -1,7 +1,7 @@
 import MartletCore
 
-/// The parts of a message's content that this dialect tells, by where they stand in it: the insides of strings, with their escapes, and numbers
-/// as they are written.
+/// The parts of a message's content that this dialect tells, by where they stand in it: the insides of strings, with
+/// their escapes, and numbers as they are written.
 struct GoWebSocketContent {
     private(set) var text: Range<Int>?
     /// The caller's number of the message, where `Event.clientId` can't hold it.

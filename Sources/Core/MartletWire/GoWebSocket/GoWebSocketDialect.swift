@@ -1,11 +1,11 @@
 import MartletCore
 import NIOCore
 
-/// The protocol of link1st/gowebsocket as of 2022: JSON in the text frames of a WebSocket at `/acc`. A client signs in to an app's room, hears what
-/// is said there, and says something itself over HTTP.
+/// The protocol of link1st/gowebsocket as of 2022: JSON in the text frames of a WebSocket at `/acc`. A client signs in
+/// to an app's room, hears what is said there, and says something itself over HTTP.
 ///
-/// Messages are read as Go's JSON decoder read them (`GoWebSocketRequest`), answers are written byte for byte as the old server wrote them, but
-/// for characters that Go escapes and JSON need not.
+/// Messages are read as Go's JSON decoder read them (`GoWebSocketRequest`), answers are written byte for byte as the
+/// old server wrote them, but for characters that Go escapes and JSON need not.
 package final class GoWebSocketDialect: Dialect {
     package let name = "gowebsocket"
     package let transport = Transport.webSocket(path: "/acc")

@@ -149,7 +149,8 @@ enum GoWebSocketEncoder {
         if let part { writer.json(body.span.extracting(part)) }
     }
 
-    /// The descriptions of the old protocol put these beside `from` (its README) or into an object of their own, `data`. Clients get both.
+    /// The descriptions of the old protocol put these beside `from` (its README) or into an object of their own,
+    /// `data`. Clients get both.
     private static func writeMedia(_ content: GoWebSocketContent, _ body: [UInt8], _ writer: inout FrameWriter) {
         writer.raw("\"url\":\"")
         write(content.url, body, &writer)

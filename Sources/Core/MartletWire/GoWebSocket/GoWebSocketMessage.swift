@@ -5,16 +5,17 @@ package struct GoWebSocketMessage: Sendable, Equatable {
     package let kind: EventKind
     /// An object that `MessageContent.check` has found good.
     package let content: [UInt8]
-    /// For the event's `clientId`: the `msgId`, where it fits there. Else it is empty, and the content has the `msgId` for the pushes.
+    /// For the event's `clientId`: the `msgId`, where it fits there. Else it is empty, and the content has the `msgId`
+    /// for the pushes.
     package let clientId: String
 
     /// In bytes.
     package static let maximumMsgIdBytes = 256
 
-    /// Reads the parameters `message`, `type`, `url`, `secret`, `width` and `height`. `type` is `text` where it is not given; with `img` (or `image`),
-    /// `voice` and `video` the link is in `url`, or `message` is the link, or is the JSON of an object with `url`, `secret` and `size`. An empty
-    /// parameter counts as not given. Throws `missing_field`, `invalid_field`, `unknown_type`, `malformed_json` and what
-    /// `MessageContent.check` throws.
+    /// Reads the parameters `message`, `type`, `url`, `secret`, `width` and `height`. `type` is `text` where it is not
+    /// given; with `img` (or `image`), `voice` and `video` the link is in `url`, or `message` is the link, or is the
+    /// JSON of an object with `url`, `secret` and `size`. An empty parameter counts as not given. Throws
+    /// `missing_field`, `invalid_field`, `unknown_type`, `malformed_json` and what `MessageContent.check` throws.
     package init(msgId: String, _ parameter: (String) -> String?) throws(Fault) {
         guard msgId.utf8.count <= Self.maximumMsgIdBytes else {
             throw .invalid("msgId", "at most \(Self.maximumMsgIdBytes) bytes are expected")

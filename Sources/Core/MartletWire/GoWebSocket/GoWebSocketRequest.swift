@@ -9,8 +9,8 @@ enum GoWebSocketCommand: UInt8, Sendable {
     case unreadable
 }
 
-/// A request, scanned and not parsed, read as Go's `encoding/json` reads it into a struct: keys in any case, unknown ones skipped, the last of
-/// repeated ones counts, and `null` is as good as nothing.
+/// A request, scanned and not parsed, read as Go's `encoding/json` reads it into a struct: keys in any case, unknown
+/// ones skipped, the last of repeated ones counts, and `null` is as good as nothing.
 struct GoWebSocketRequest {
     /// What stands inside the quotes, with its escapes; empty where it was not given.
     let seq: Range<Int>
