@@ -7,6 +7,7 @@ import MartletGateway
 import MartletLog
 import MartletMessaging
 import MartletSQL
+import MartletWire
 import NIOCore
 import NIOPosix
 import Synchronization
@@ -42,7 +43,9 @@ final class Stage {
         let services = GatewayServices(
             log: log, broker: broker, presence: presence, presenceWriter: presence,
             limiter: LocalRateLimiter(isOn: false), clock: StandingTime(), authenticator: people,
-            conversations: people, rights: Rights(access: access), commands: people, announcer: people, http: people)
+            conversations: people, rights: Rights(access: access),
+            dialects: [SpokenDialect(NativeDialect(), runner: people)], rosters: people, announcer: people, http: people
+        )
         gateway = Gateway(
             Self.configuration, services, GatewayMetrics(MetricRegistry()),
             Logger(label: "hotloops", factory: { _ in SwiftLogNoOpLogHandler() }), group: group)
@@ -71,7 +74,7 @@ final class Stage {
         let listening = DispatchSemaphore(value: 0)
         let port = Tally()
         let server = GatewayServer(gateway, group: group) {
-            port.add($0)
+            port.add($0.port)
             listening.signal()
         }
         // Nobody awaits it: it ends with the process.

@@ -13,8 +13,8 @@ import Synchronization
 private let unavailable = Fault(.unavailable, "not part of this loop")
 
 /// Everybody exists, is whom their token names, may write to everybody else, and is in the same groups.
-struct Everybody: SessionAuthenticator, ConversationSource, CommandRunner, PresenceAnnouncer, HTTPEdge, UserDirectory,
-    DirectRelations
+struct Everybody: SessionAuthenticator, ConversationSource, CommandRunner, PresenceAnnouncer, HTTPEdge, RosterSource,
+    UserDirectory, DirectRelations
 {
     let groups: [ConversationID]
 
@@ -23,17 +23,15 @@ struct Everybody: SessionAuthenticator, ConversationSource, CommandRunner, Prese
     // MARK: Signing in
 
     func directs(of users: [UserID]) async throws(Fault) -> [ConversationID] { [] }
-    func signIn(token: String, device: DeviceKind?, session: SessionID) async throws(Fault) -> SessionUser {
-        guard let user = Int64(token).flatMap({ UserID($0) }) else { throw unavailable }
+    func signIn(_ signIn: SignIn, address: String, session: SessionID) async throws(Fault) -> SessionUser {
+        guard case .token(let token) = signIn.credentials, let user = Int64(token).flatMap({ UserID($0) }) else {
+            throw unavailable
+        }
         let caller = Caller(user: user, app: Self.app, role: .user, device: .web, session: session, name: "alice")
         return SessionUser(caller: caller, username: "alice", nickname: "")
     }
 
     func confirm(_ user: SessionUser) async throws(Fault) -> SessionUser { user }
-
-    func signIn(
-        guest name: String, app: AppID?, device: DeviceKind?, address: String, session: SessionID
-    ) async throws(Fault) -> SessionUser { throw unavailable }
 
     func announce(_ user: UserID, online: Bool) async {}
 
@@ -71,9 +69,13 @@ struct Everybody: SessionAuthenticator, ConversationSource, CommandRunner, Prese
 
     // MARK: The rest
 
-    func run(_ name: NativeCommandName, _ caller: Caller, data: [UInt8]) async throws(Fault) -> [UInt8] {
+    func run(_ command: UInt8, by requester: Requester, data: [UInt8]) async throws(Fault) -> [UInt8] {
         throw unavailable
     }
+
+    func roster(of caller: Caller, device: String) async throws(Fault) -> Roster { throw unavailable }
+
+    func received(_ cursors: [ReceivedCursor]) async throws(Fault) { throw unavailable }
 
     func adopt(_ channel: any Channel, claimed: IPAddress?) -> EventLoopFuture<@Sendable () async -> Void> {
         channel.eventLoop.makeFailedFuture(unavailable)

@@ -21,7 +21,7 @@ import Testing
         let house = try await House()
         let alice = try await house.caller(try await house.register("alice"))
         house.presence.opened(
-            SessionOpening(user: alice.user, session: SessionID(7), device: .web, sameDevice: .allow, limit: 9)
+            SessionOpening(user: alice.user, session: SessionID(7), device: "web", sameDevice: .allow, limit: 9)
         ) { _ in }
         #expect(try await house.accounts.profile(of: .id(alice.user), by: alice).isOnline)
     }

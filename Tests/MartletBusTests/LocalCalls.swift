@@ -39,5 +39,5 @@ extension LocalPresence {
 func opening(
     _ user: UserID, _ session: UInt64, _ device: DeviceKind = .web, _ same: SameDevice = .allow, limit: Int = 10
 ) -> SessionOpening {
-    SessionOpening(user: user, session: SessionID(session), device: device, sameDevice: same, limit: limit)
+    SessionOpening(user: user, session: SessionID(session), device: device.rawValue, sameDevice: same, limit: limit)
 }

@@ -7,7 +7,8 @@ import Testing
         _ session: UInt64, _ device: DeviceKind = .web, _ rule: SameDevice = .allow, limit: Int = 8
     ) -> SessionOpening {
         SessionOpening(
-            user: UserID(unchecked: 1), session: SessionID(session), device: device, sameDevice: rule, limit: limit)
+            user: UserID(unchecked: 1), session: SessionID(session), device: device.rawValue, sameDevice: rule,
+            limit: limit)
     }
 
     @Test func `Several devices are allowed`() {

@@ -19,7 +19,7 @@ import Testing
     }
 
     private func origin(_ peer: String, _ configuration: GatewayConfiguration) -> ConnectionOrigin {
-        ConnectionOrigin(peer: IPAddress(peer), configuration)
+        ConnectionOrigin(peer: IPAddress(peer), configuration, proxyProtocol: configuration.proxyProtocol)
     }
 
     private func step(_ origin: inout ConnectionOrigin, _ text: String) -> ConnectionOrigin.Step {

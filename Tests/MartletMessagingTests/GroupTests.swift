@@ -149,7 +149,7 @@ struct GroupTests {
     @Test("Members with their roles and whether they are online; for members")
     func members() async throws {
         village.presence.opened(
-            SessionOpening(user: admin.user, session: SessionID(7), device: .web, sameDevice: .allow, limit: 9)
+            SessionOpening(user: admin.user, session: SessionID(7), device: "web", sameDevice: .allow, limit: 9)
         ) { _ in }
         let page = try await village.groups.members(member, group, limit: 2, cursor: nil)
         #expect(page.items.map(\.username) == ["owner", "admin"])

@@ -6,7 +6,7 @@ extension PresenceWriter {
         _ user: UserID, _ session: UInt64, _ device: DeviceKind = .web, _ same: SameDevice = .allow, limit: Int = 10
     ) async -> Admission {
         let opening = SessionOpening(
-            user: user, session: SessionID(session), device: device, sameDevice: same, limit: limit)
+            user: user, session: SessionID(session), device: device.rawValue, sameDevice: same, limit: limit)
         return await withCheckedContinuation { continuation in
             opened(opening) { continuation.resume(returning: $0) }
         }

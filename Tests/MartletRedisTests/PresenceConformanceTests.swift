@@ -84,7 +84,7 @@ import Testing
                 let same = SameDevice.allCases[Int.random(in: 0..<3)]
                 let limit = Int.random(in: 1...4)
                 let opening = SessionOpening(
-                    user: alice, session: SessionID(session), device: device, sameDevice: same, limit: limit)
+                    user: alice, session: SessionID(session), device: device.rawValue, sameDevice: same, limit: limit)
                 let expected = Self.sorted(list.admit(opening))
                 let admission = Self.sorted(await presence.open(alice, session, device, same, limit: limit))
                 #expect(admission == expected)

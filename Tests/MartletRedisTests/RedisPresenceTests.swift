@@ -141,7 +141,7 @@ final class KnownNodes: NodeDirectory {
         let cluster = try await cluster([server])
         let one = cluster.presences[0]
         let order = Mutex<[String]>([])
-        let opening = SessionOpening(user: alice, session: SessionID(1), device: .web, sameDevice: .allow, limit: 9)
+        let opening = SessionOpening(user: alice, session: SessionID(1), device: "web", sameDevice: .allow, limit: 9)
         one.opened(opening) { _ in order.withLock { $0.append("opened") } }
         let isLast = await one.close(alice, 1)
         #expect(isLast)

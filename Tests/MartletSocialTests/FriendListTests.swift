@@ -14,7 +14,7 @@ import Testing
             try await town.befriend(alice, others[number])
         }
         town.presence.opened(
-            SessionOpening(user: others[1].user, session: SessionID(7), device: .web, sameDevice: .allow, limit: 9)
+            SessionOpening(user: others[1].user, session: SessionID(7), device: "web", sameDevice: .allow, limit: 9)
         ) { _ in }
         try await town.friends.setRemark("mate", on: others[0].user, by: alice)
         let first = try await town.friends.list(after: nil, limit: 2, by: alice)

@@ -59,7 +59,7 @@ private final class EchoHandler: ChannelInboundHandler {
     func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
 
     private func upgrade(_ bytes: inout ByteBuffer, _ context: ChannelHandlerContext) {
-        switch RequestPeek.read(bytes.readableBytesUInt8Span, path: "/echo") {
+        switch RequestPeek.read(bytes.readableBytesUInt8Span, paths: ["/echo"]) {
         case .incomplete: return
         case .http, .refused: context.close(promise: nil)
         case .upgrade(let request, let head):

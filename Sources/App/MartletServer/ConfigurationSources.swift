@@ -12,6 +12,8 @@ package struct ConfigurationFlags: Sendable {
     package var bus: String?
     package var node: String?
     package var roles: String?
+    package var clusterchatPort: String?
+    package var clusterchatNumbering: String?
     package var demo = false
     package var noRateLimits = false
 
@@ -22,9 +24,14 @@ package struct ConfigurationFlags: Sendable {
         for (key, text) in [("host", host), ("data", data), ("database", database), ("node", node)] {
             if let text { values[AbsoluteConfigKey([key])] = ConfigValue(.string(text), isSecret: key == "database") }
         }
-        for (key, text) in [("bus", bus), ("roles", roles)] {
+        let lists = [
+            ("bus", bus), ("roles", roles), ("clusterchat.port", clusterchatPort),
+            ("clusterchat.numbering", clusterchatNumbering),
+        ]
+        for (key, text) in lists {
             guard let items = text?.split(separator: ",").map(String.init) else { continue }
-            values[AbsoluteConfigKey([key])] = ConfigValue(.stringArray(items), isSecret: key == "bus")
+            values[AbsoluteConfigKey(key.split(separator: ".").map(String.init))] = ConfigValue(
+                .stringArray(items), isSecret: key == "bus")
         }
         if let port { values[AbsoluteConfigKey(["port"])] = ConfigValue(.int(port), isSecret: false) }
         for (key, flag) in [("demo", demo), ("no-rate-limits", noRateLimits)] where flag {
@@ -105,7 +112,9 @@ private struct ConfigurationFile {
     /// `gateway:` with nothing, or only comments, below it sets nothing.
     private static func withoutEmptySections(_ keys: [String], in file: FileProvider<YAMLSnapshot>) -> [String] {
         keys.filter { key in
-            let isSection = ["accounts", "messages", "rooms", "gateway", "api", "log", "secrets"].contains(key)
+            let isSection = [
+                "accounts", "messages", "rooms", "gateway", "api", "gowebsocket", "clusterchat", "log", "secrets",
+            ].contains(key)
             let value = try? file.value(forKey: AbsoluteConfigKey([key]), type: .string).value?.content
             return !(isSection && (value == .string("") || value == .string("~") || value == .string("null")))
         }

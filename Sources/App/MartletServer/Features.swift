@@ -10,6 +10,7 @@ import MartletMessaging
 import MartletSQL
 import MartletSocial
 import MartletWeb
+import MartletWire
 
 /// The ports of one node, whatever their adapters are.
 struct Ports: Sendable {
@@ -94,7 +95,9 @@ struct Features: Sendable {
             limiter: ports.limiter,
             clock: ports.clock,
             authenticator: authenticator(tokens, revocations),
-            conversations: source, rights: source, commands: EndpointCommands(table: CommandTable(endpoints)),
+            conversations: source, rights: source,
+            dialects: [SpokenDialect(NativeDialect(), runner: EndpointCommands(table: CommandTable(endpoints)))],
+            rosters: RosterAdapter(),
             announcer: FriendAnnouncer(friends: friends, broker: ports.broker, logger: ports.logger), http: http,
             departure: departure)
     }

@@ -27,7 +27,17 @@ struct AccountAuthenticator: SessionAuthenticator, TokenAuthenticator {
         return caller.named(card.name)
     }
 
-    func signIn(token: String, device: DeviceKind?, session: SessionID) async throws(Fault) -> SessionUser {
+    func signIn(_ signIn: SignIn, address: String, session: SessionID) async throws(Fault) -> SessionUser {
+        switch signIn.credentials {
+        case .token(let token): return try await self.signIn(token: token, device: signIn.device, session: session)
+        case .guest(let name):
+            let card = try await accounts.guest(name: name, app: signIn.app, address: address)
+            return Self.signedIn(card, signIn.device, session)
+        case .namedGuest, .number: throw Fault(.notAllowed, "tokens and guests' names are taken here")
+        }
+    }
+
+    private func signIn(token: String, device: DeviceKind?, session: SessionID) async throws(Fault) -> SessionUser {
         let identity = try await tokens.identity(from: token)
         let caller = Caller(
             user: identity.user, app: identity.app, role: identity.role, device: device ?? identity.device,
@@ -37,12 +47,9 @@ struct AccountAuthenticator: SessionAuthenticator, TokenAuthenticator {
             caller: caller, username: identity.username, nickname: identity.name, issuedAt: identity.issuedAt)
     }
 
-    func signIn(
-        guest name: String, app: AppID?, device: DeviceKind?, address: String, session: SessionID
-    ) async throws(Fault) -> SessionUser {
-        let card = try await accounts.guest(name: name, app: app, address: address)
+    private static func signedIn(_ card: UserCard, _ device: DeviceKind?, _ session: SessionID) -> SessionUser {
         let caller = Caller(
-            user: card.id, app: card.app, role: .guest, device: device ?? .web, session: session, name: card.name,
+            user: card.id, app: card.app, role: card.role, device: device ?? .web, session: session, name: card.name,
             trace: session.text)
         return SessionUser(caller: caller, username: card.username, nickname: card.nickname)
     }
@@ -103,8 +110,9 @@ struct MessagingSource: ConversationSource, WriteRights {
 struct EndpointCommands: CommandRunner {
     let table: CommandTable
 
-    func run(_ name: NativeCommandName, _ caller: Caller, data: [UInt8]) async throws(Fault) -> [UInt8] {
-        try await table.run(name, caller: caller, data: data)
+    func run(_ command: UInt8, by requester: Requester, data: [UInt8]) async throws(Fault) -> [UInt8] {
+        guard case .caller(let caller) = requester else { throw Fault(.notSignedIn, "sign in first") }
+        return try await table.run(NativeCommandName(rawValue: command) ?? .unknown, caller: caller, data: data)
     }
 }
 
@@ -145,4 +153,12 @@ struct HummingbirdEdge: HTTPEdge {
     func adopt(_ channel: any Channel, claimed: IPAddress?) -> EventLoopFuture<@Sendable () async -> Void> {
         router.adopt(channel, claimed: claimed, logger: logger)
     }
+}
+
+struct RosterAdapter: RosterSource {
+    func roster(of caller: Caller, device: String) async throws(Fault) -> Roster {
+        Roster(friends: [], groups: [], missed: [], positions: [:])
+    }
+
+    func received(_ cursors: [ReceivedCursor]) async throws(Fault) {}
 }

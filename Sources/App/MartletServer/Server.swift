@@ -93,13 +93,13 @@ package final class Server: Sendable {
         }
     }
 
-    /// Runs until SIGTERM or SIGINT; returns once everything that was accepted is stored. `onListening` gets the port.
-    package func run(onListening: @escaping @Sendable (Int) -> Void) async throws {
+    /// Runs until SIGTERM or SIGINT; returns once everything that was accepted is stored. `onListening` gets the ports.
+    package func run(onListening: @escaping @Sendable (OpenPorts) -> Void) async throws {
         let (node, gateway, directory) = (node, gateway, cluster.directory)
-        let server = GatewayServer(gateway, group: loops) { port in
-            node.port.set(port)
+        let server = GatewayServer(gateway, group: loops) { ports in
+            node.port.set(ports.port)
             await directory.announce(node.record(gateway))
-            onListening(port)
+            onListening(ports)
         }
         let group = ServiceGroup(
             configuration: .init(

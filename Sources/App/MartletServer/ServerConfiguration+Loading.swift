@@ -24,6 +24,7 @@ extension ServerConfiguration {
         try await configuration.readMessages(&reader)
         try await configuration.readGateway(&reader)
         try await configuration.readAPI(&reader)
+        try await configuration.readDialects(&reader)
         try await configuration.readSecrets(&reader)
         try reader.refuseUnknownKeys()
         configuration.entries = reader.entries

@@ -36,6 +36,7 @@ package struct ServerConfiguration: Sendable {
     package var messaging = MessagingConfiguration()
     package var gateway = GatewayConfiguration()
     package var api = APIConfiguration()
+    package var dialects = DialectsConfiguration()
     package var retention = RetentionConfiguration()
     package var givenSecrets = GivenSecrets()
     /// All settings as they are in effect, in the order of the documentation.

@@ -24,7 +24,7 @@ struct ServeCommand: AsyncParsableCommand {
         }
         let demo = configuration.isDemo ? try await Self.prepareDemo(server, configuration) : nil
         do {
-            try await server.run { port in Self.announce(configuration, port, demo) }
+            try await server.run { ports in Self.announce(configuration, ports, demo) }
         } catch {
             throw Self.failure(error, configuration)
         }
@@ -50,9 +50,10 @@ struct ServeCommand: AsyncParsableCommand {
         return password
     }
 
-    private static func announce(_ configuration: ServerConfiguration, _ port: Int, _ demo: String?) {
-        let host = configuration.host
-        Terminal.print("listening on http://\(host.contains(":") ? "[\(host)]" : host):\(port)")
+    private static func announce(_ configuration: ServerConfiguration, _ ports: OpenPorts, _ demo: String?) {
+        let host = configuration.host.contains(":") ? "[\(configuration.host)]" : configuration.host
+        Terminal.print("listening on http://\(host):\(ports.port)")
+        for dialect in ports.dialects { Terminal.print("\(dialect.name) on \(host):\(dialect.port)") }
         guard let demo else { return }
         let names = DemoData.people.map(\.username).joined(separator: ", ")
         Terminal.print("Demo: sign in as \(names) with the password \(demo), or come in as a guest.")

@@ -66,6 +66,16 @@ struct ServerOptions: ParsableArguments {
             "What this node does: all, or some of gateway,api,worker (default: all).", valueName: "roles"))
     var roles: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Speak clusterchat on this port; several with commas, one for each numbering.", valueName: "port"))
+    var clusterchatPort: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "The numbering of each of these ports: seed (default) or course.", valueName: "seed|course"))
+    var clusterchatNumbering: String?
+
     @Flag(help: "Limit nobody's rate, for load tests. Loopback only.")
     var noRateLimits = false
 
@@ -77,6 +87,8 @@ struct ServerOptions: ParsableArguments {
         flags.bus = bus
         flags.node = node
         flags.roles = roles
+        flags.clusterchatPort = clusterchatPort
+        flags.clusterchatNumbering = clusterchatNumbering
         flags.noRateLimits = noRateLimits
         return flags
     }

@@ -72,9 +72,9 @@ package final class LocalPresence: Presence, PresenceWriter {
 package struct SessionList: Sendable, Equatable {
     package struct Entry: Sendable, Equatable {
         package let session: SessionID
-        package let device: DeviceKind
+        package let device: String
 
-        package init(session: SessionID, device: DeviceKind) {
+        package init(session: SessionID, device: String) {
             self.session = session
             self.device = device
         }

@@ -25,12 +25,13 @@ package enum SameDevice: String, Sendable, CaseIterable {
 package struct SessionOpening: Sendable {
     package let user: UserID
     package let session: SessionID
-    package let device: DeviceKind
+    /// What counts as the same device: its kind, or what a dialect has instead. Letters only.
+    package let device: String
     package let sameDevice: SameDevice
     /// Sessions of one user on all nodes; the oldest make room. At least 1.
     package let limit: Int
 
-    package init(user: UserID, session: SessionID, device: DeviceKind, sameDevice: SameDevice, limit: Int) {
+    package init(user: UserID, session: SessionID, device: String, sameDevice: SameDevice, limit: Int) {
         self.user = user
         self.session = session
         self.device = device

@@ -80,7 +80,7 @@ extension RedisPresence {
             guard let entries = state.mirror.sessions[user]?.entries else { return }
             var bytes = ByteBuffer()
             for entry in entries {
-                let value = "\(entry.device.rawValue)/\(now)"
+                let value = "\(entry.device)/\(now)"
                 bytes.writeImmutableBuffer(RedisCommand("HSETNX", key, field(entry.session), value).bytes)
             }
             bytes.writeImmutableBuffer(RedisCommand("PEXPIRE", key, milliseconds).bytes)

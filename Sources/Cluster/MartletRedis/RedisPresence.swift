@@ -52,7 +52,7 @@ package final class RedisPresence: Presence, PresenceWriter {
         let key = key(opening.user)
         let arguments =
             [
-                field(opening.session), opening.device.rawValue, opening.sameDevice.rawValue,
+                field(opening.session), opening.device, opening.sameDevice.rawValue,
                 String(max(1, opening.limit)), milliseconds,
             ] + live
         servers.run(PresenceScripts.open, on: servers.owner(of: key), keys: [servers.prefix + key], arguments) {

@@ -86,6 +86,15 @@ struct CatchUp {
         entries[conversation] = entry
     }
 
+    /// The session has the events up to `seq` from before: the log is asked for all behind it, whatever came by meanwhile.
+    mutating func resume(_ conversation: ConversationID, after seq: Int64) {
+        var entry = entries[conversation] ?? Entry(next: seq + 1, high: seq)
+        entry.next = seq + 1
+        entry.isOpen = true
+        entry.isPassed = false
+        entries[conversation] = entry
+    }
+
     mutating func unfollow(_ conversation: ConversationID) { entries[conversation] = nil }
 
     /// A sync's answer gave the events up to `through`; `more`: the client asks on before anything is pushed.

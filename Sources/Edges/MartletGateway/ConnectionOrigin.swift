@@ -29,9 +29,10 @@ struct ConnectionOrigin {
     /// Of a connection that has not begun.
     init() {}
 
-    init(peer: IPAddress?, _ configuration: GatewayConfiguration) {
+    /// `proxyProtocol`: connections of trusted proxies begin with a header, and no others do.
+    init(peer: IPAddress?, _ configuration: GatewayConfiguration, proxyProtocol: Bool) {
         client = peer
-        guard configuration.proxyProtocol else { return }
+        guard proxyProtocol else { return }
         let isTrusted = peer.map { configuration.trustedProxies.trust($0) } ?? false
         expectation = isTrusted ? .header : .noHeader
     }

@@ -22,6 +22,8 @@ package final class Gateway: BrokerReceiver, Sendable {
     let topics: Mutex<Topics>
     /// True where a bus brings other nodes' events, and may lose some.
     let isLossy: Bool
+    /// Where WebSocket is spoken here.
+    let upgradePaths: [String]
 
     // Gateway+Following.swift
     let suspects = Mutex(Suspects())
@@ -38,7 +40,9 @@ package final class Gateway: BrokerReceiver, Sendable {
         self.services = services
         self.metrics = metrics
         self.logger = logger
+        precondition((1...GatewayConfiguration.dialects).contains(services.dialects.count))
         isLossy = services.broker.isLossy
+        upgradePaths = configuration.takesSessions ? services.dialects.compactMap(\.path) : []
         topics = Mutex(Topics(sequencer: TopicSequencer(isLossy: services.broker.isLossy)))
         (sweepSignals, sweepSignal) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
         connections = ConnectionCounts(
@@ -54,6 +58,9 @@ package final class Gateway: BrokerReceiver, Sendable {
     func loop(of channel: any Channel) -> GatewayLoop? { loops.first { $0.eventLoop === channel.eventLoop } }
 
     func loop(_ index: Int) -> GatewayLoop { loops[index] }
+
+    /// The dialect that is spoken at a path.
+    func dialect(at path: String) -> Int? { services.dialects.firstIndex { $0.path == path } }
 
     func nextSession() -> SessionID {
         SessionID(sessionPrefix | sessionCount.wrappingAdd(1, ordering: .relaxed).newValue)

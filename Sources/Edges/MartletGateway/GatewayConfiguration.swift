@@ -38,8 +38,10 @@ package struct GatewayConfiguration: Sendable {
     package var trustedProxies: [AddressRange] = []
     /// Connections of trusted proxies must begin with a header of the PROXY protocol, and no others may.
     package var proxyProtocol = false
-    /// False on a node that has other roles: there `/ws` is a path like any other.
+    /// False on a node that has other roles: there `/ws` is a path like any other, and dialects have no ports.
     package var takesSessions = true
+    /// As `proxyProtocol`, for the ports of dialects on bare TCP (`clusterchat.proxy-protocol`).
+    package var streamProxyProtocol = false
     /// How long, at a stop, the port stays open for balancers to notice that the node is not ready any more; sessions are not told to go before.
     package var drainNotice = Duration.zero
     /// How long sessions have, at a stop, to go elsewhere before they are closed.
@@ -48,6 +50,10 @@ package struct GatewayConfiguration: Sendable {
     package init() {}
 
     // Bounds that are the program's own.
+    /// Dialects that a server may speak.
+    static let dialects = 64
+    /// Messages that may wait for their turn in a paced session; past it live delivery stops until they are written.
+    static let pacedMessages = 64
     /// Sends of one session that wait for the log; past it the socket is not read.
     static let sendsInFlight = 256
     /// Other commands of one session at work; past it the socket is not read.

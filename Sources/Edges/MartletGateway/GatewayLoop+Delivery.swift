@@ -3,12 +3,43 @@ import MartletCore
 import MartletWire
 import NIOCore
 
-/// An event on its way to the loop's sessions: encoded once for all of them, if anybody needs it. Each loop encodes for itself, since cores that
-/// count references to the same bytes would slow one another down.
+/// An event on its way to the loop's sessions: encoded once for all of them in each dialect that somebody needs it in. Each loop encodes for itself,
+/// since cores that count references to the same bytes would slow one another down.
 struct Delivery {
     let event: Event
     let allocator: ByteBufferAllocator
-    private(set) lazy var frame = NativeEncoder.push(event, allocator: allocator)
+    private var frames = Frames()
+
+    init(event: Event, allocator: ByteBufferAllocator) {
+        self.event = event
+        self.allocator = allocator
+    }
+
+    mutating func frame(for session: Session) -> ByteBuffer? {
+        let (event, allocator) = (event, allocator)
+        return frames.frame(for: session) { $0.push(event, allocator) }
+    }
+}
+
+/// The frames of one thing, by dialect, each made when it is first needed. Nil where a dialect has none.
+struct Frames {
+    private var dialect = UInt8.max
+    private var frame: ByteBuffer?
+    /// Of the other dialects, where there are any.
+    private var others: [(dialect: UInt8, frame: ByteBuffer?)] = []
+
+    mutating func frame(for session: Session, _ make: (any Dialect) -> ByteBuffer?) -> ByteBuffer? {
+        if session.dialectIndex == dialect { return frame }
+        if dialect == .max {
+            dialect = session.dialectIndex
+            frame = make(session.dialect)
+            return frame
+        }
+        if let known = others.first(where: { $0.dialect == session.dialectIndex }) { return known.frame }
+        let made = make(session.dialect)
+        others.append((session.dialectIndex, made))
+        return made
+    }
 }
 
 // Local fan-out: writes events to this loop's sessions, and flushes each socket once.
@@ -91,24 +122,15 @@ extension GatewayLoop {
     private func handle(_ signal: Signal) {
         switch signal {
         case .typing(let conversation, let user, let audience):
-            pass("typing", conversation, user, audience, includesSelf: false) { $0.field("userId", user) }
+            pass(.typing(conversation, by: user), conversation, user, audience, includesSelf: false)
         case .read(let conversation, let user, let seq, let audience):
-            pass("read", conversation, user, audience, includesSelf: true) {
-                $0.field("userId", user)
-                $0.field("readSeq", seq)
-            }
+            pass(.read(conversation, by: user, seq: seq), conversation, user, audience, includesSelf: true)
         case .delivered(let conversation, let user, let seq, let audience):
-            pass("delivered", conversation, user, audience, includesSelf: true) {
-                $0.field("userId", user)
-                $0.field("deliveredSeq", seq)
-            }
+            pass(.delivered(conversation, by: user, seq: seq), conversation, user, audience, includesSelf: true)
         case .presence(let user, let online, let friends): presence(user, online, friends)
         case .room(let room, let user, let username, let here):
-            pass("presence", room, user, .followers, includesSelf: false) {
-                $0.field("userId", user)
-                $0.field("username", username)
-                $0.field("here", here)
-            }
+            pass(
+                .room(room, user: user, username: username, isHere: here), room, user, .followers, includesSelf: false)
         case .rightsChanged(let conversation, let user): forgetRights(conversation, user)
         case .revoked(let user, let family, let except, let reason): revoke(user, family, except, reason)
         case .replaced(_, let replaced): for session in replaced { sessions[session]?.close(.replaced) }
@@ -119,17 +141,13 @@ extension GatewayLoop {
 
     /// Writes a push that may be dropped.
     private func pass(
-        _ name: StaticString, _ conversation: ConversationID, _ by: UserID, _ audience: Audience, includesSelf: Bool,
-        _ fields: (inout JSONObject) -> Void
+        _ notice: Notice, _ conversation: ConversationID, _ by: UserID, _ audience: Audience, includesSelf: Bool
     ) {
-        let frame = NativeEncoder.push(
-            cmd: name,
-            data: JSONWriter.object {
-                $0.field("conversationId", conversation)
-                fields(&$0)
-            }, allocator: allocator)
+        var frames = Frames()
+        let allocator = allocator
         let write: (Session) -> Void = { session in
-            if includesSelf || session.caller?.user != by { session.pass(frame) }
+            guard includesSelf || session.caller?.user != by else { return }
+            session.pass(frames.frame(for: session) { $0.push(notice, allocator) })
         }
         switch audience {
         case .followers: forEachFollower(conversation, write)
@@ -138,13 +156,13 @@ extension GatewayLoop {
     }
 
     private func presence(_ user: UserID, _ online: Bool, _ friends: [UserID]) {
-        let frame = NativeEncoder.push(
-            cmd: "presence",
-            data: JSONWriter.object {
-                $0.field("userId", user)
-                $0.field("online", online)
-            }, allocator: allocator)
-        for friend in friends { users[friend]?.sessions.forEach { $0.pass(frame) } }
+        var frames = Frames()
+        let (notice, allocator) = (Notice.presence(user, isOnline: online), allocator)
+        for friend in friends {
+            for session in users[friend]?.sessions ?? [] {
+                session.pass(frames.frame(for: session) { $0.push(notice, allocator) })
+            }
+        }
     }
 
     private func forgetRights(_ conversation: ConversationID, _ user: UserID?) {

@@ -7,18 +7,17 @@ import Synchronization
 /// A send whose answer is awaited.
 struct PendingSend {
     let session: Session
-    /// The command's `seq`, as it came.
-    let seq: String?
+    let ticket: Ticket
     let request: AppendRequest
 }
 
 // The intake: sends of all sessions of the loop go to the log's writer together, and their answers come back together.
 extension GatewayLoop: AppendLane {
     /// Queues a send. The batch leaves at the end of the turn, with what the loop's other sockets brought.
-    func submit(_ draft: consuming Draft, _ session: Session, seq: String?) {
+    func submit(_ draft: consuming Draft, _ session: Session, _ ticket: Ticket) {
         let slot = freeSends.popLast() ?? pendingSends.count
         let request = AppendRequest(draft: draft, token: slot, lane: self)
-        let pending = PendingSend(session: session, seq: seq, request: request)
+        let pending = PendingSend(session: session, ticket: ticket, request: request)
         if slot == pendingSends.count { pendingSends.append(pending) } else { pendingSends[slot] = pending }
         session.sendsInFlight += 1
         inFlight.wrappingAdd(1, ordering: .relaxed)
@@ -46,16 +45,20 @@ extension GatewayLoop: AppendLane {
         let session = pending.session
         session.sendsInFlight -= 1
         guard session.isOpen else { return }
+        // On a connection that somebody else has signed in on since, nobody waits for it.
+        if request.draft.origin == session.id { answer(request, pending.ticket, session) }
+        session.resume()
+    }
+
+    private func answer(_ request: AppendRequest, _ ticket: Ticket, _ session: Session) {
         switch request.outcome {
         case .success(let receipt):
-            session.stored(request.draft.conversation, receipt.seq)
-            session.write(
-                NativeEncoder.sendAnswer(
-                    seq: pending.seq, conversation: request.draft.conversation, receipt: receipt, allocator: allocator))
+            let conversation = request.draft.conversation
+            session.stored(conversation, receipt.seq)
+            session.write(session.dialect.stored(ticket, conversation, receipt, allocator))
         case .failure(let fault):
-            session.refuse(fault, seq: pending.seq, .send)
+            session.refuse(fault, ticket)
         }
-        session.resume()
     }
 
     /// True where the event is a send of the session that has not been answered.

@@ -30,6 +30,9 @@ final class GatewayLoop: @unchecked Sendable {
     // GatewayLoop+Arrivals.swift
     let arrivals = Mutex(Arrivals())
 
+    // GatewayLoop+Streams.swift
+    var streamWork = StreamWork()
+
     // GatewayLoop+Sends.swift
     var outgoing: [AppendRequest] = []
     var isSubmitScheduled = false
@@ -63,6 +66,7 @@ final class GatewayLoop: @unchecked Sendable {
     private func tick() {
         for session in wheel.advance() { session.deadlineCameUp() }
         flushDirty()
+        saveReceived()
     }
 
     // MARK: Reading

@@ -1,9 +1,14 @@
 import Logging
 import MartletCore
+import MartletWire
 import NIOCore
 import NIOPosix
 import ServiceLifecycle
 import Synchronization
+
+#if canImport(Glibc)
+    import Glibc
+#endif
 
 extension Gateway {
     /// Hands a connection's HTTP work to the server; false once it has stopped. While it leaves, a balancer must be able to ask whether it is ready.
@@ -25,16 +30,29 @@ final class HTTPWork: Sendable {
     func finish() { continuation.finish() }
 }
 
-/// Listens on the one port, and leaves in good order: not ready any more, then no new connections, sessions told to go, sends that were taken
+/// The ports that a server has taken.
+package struct OpenPorts: Sendable {
+    /// That of a dialect on bare TCP.
+    package struct Dialect: Sendable {
+        package let name: String
+        package let port: Int
+    }
+
+    package let port: Int
+    package let dialects: [Dialect]
+}
+
+/// Listens on its ports, and leaves in good order: not ready any more, then no new connections, sessions told to go, sends that were taken
 /// answered, then closed.
 package struct GatewayServer: Service {
     private let gateway: Gateway
     private let group: MultiThreadedEventLoopGroup
-    /// Called once the port is open, with its number.
-    private let onListening: @Sendable (Int) async -> Void
+    /// Called once the ports are open.
+    private let onListening: @Sendable (OpenPorts) async -> Void
 
     package init(
-        _ gateway: Gateway, group: MultiThreadedEventLoopGroup, onListening: @escaping @Sendable (Int) async -> Void
+        _ gateway: Gateway, group: MultiThreadedEventLoopGroup,
+        onListening: @escaping @Sendable (OpenPorts) async -> Void
     ) {
         self.gateway = gateway
         self.group = group
@@ -43,13 +61,8 @@ package struct GatewayServer: Service {
 
     package func run() async throws {
         let configuration = gateway.configuration
-        let server: any Channel
-        do {
-            server = try await listen(configuration.host, configuration.port)
-        } catch {
-            throw Fault(.unavailable, "can't listen on \(configuration.host):\(configuration.port): \(error)")
-        }
-        await onListening(server.localAddress?.port ?? configuration.port)
+        let servers = try await listen()
+        await onListening(servers.ports)
         let gateway = gateway
         await withTaskGroup(of: Void.self) { tasks in
             tasks.addTask { await gateway.pool.run() }
@@ -64,16 +77,68 @@ package struct GatewayServer: Service {
             gateway.services.departure.begin()
             // Balancers go on sending connections here until they have noticed: these are not to run into a closed port.
             try? await Task.sleep(for: configuration.drainNotice)
-            try? await server.close()
+            for server in servers.all { try? await server.close() }
             await leave()
             gateway.httpWork.finish()
             gateway.pool.finish()
         }
     }
 
-    private func listen(_ host: String, _ port: Int) async throws -> any Channel {
+    /// The server's own port, and those of dialects on bare TCP.
+    private struct Listeners {
+        var all: [any Channel] = []
+        var ports = OpenPorts(port: 0, dialects: [])
+    }
+
+    private func listen() async throws -> Listeners {
+        let configuration = gateway.configuration
+        var listeners = Listeners()
+        do {
+            let own = try await listen(configuration.port) { Session($0) }
+            listeners.all.append(own)
+            let port = own.localAddress?.port ?? configuration.port
+            var dialects: [OpenPorts.Dialect] = []
+            for (index, spoken) in gateway.services.dialects.enumerated() where configuration.takesSessions {
+                guard let dialect = spoken.dialect as? any StreamDialect, let asked = spoken.port else { continue }
+                let channel = try await listen(asked, isProbed: true) { Session($0, speaking: index, dialect) }
+                listeners.all.append(channel)
+                dialects.append(.init(name: dialect.name, port: channel.localAddress?.port ?? asked))
+            }
+            listeners.ports = OpenPorts(port: port, dialects: dialects)
+        } catch {
+            for listener in listeners.all { try? await listener.close() }
+            throw error
+        }
+        return listeners
+    }
+
+    private func listen(
+        _ port: Int, isProbed: Bool = false, _ session: @escaping @Sendable (GatewayLoop) -> Session
+    ) async throws -> any Channel {
+        let host = gateway.configuration.host
+        do {
+            let bootstrap = isProbed ? Self.probing(bootstrap(session)) : bootstrap(session)
+            return try await bootstrap.bind(host: host, port: port).get()
+        } catch {
+            throw Fault(.unavailable, "can't listen on \(host):\(port): \(error)")
+        }
+    }
+
+    /// Clients without a heartbeat: the system finds out within two minutes that they are gone.
+    private static func probing(_ bootstrap: ServerBootstrap) -> ServerBootstrap {
+        let probing = bootstrap.childChannelOption(.socketOption(.so_keepalive), value: 1)
+        #if canImport(Glibc)
+            return [(TCP_KEEPIDLE, 60), (TCP_KEEPINTVL, 15), (TCP_KEEPCNT, 4)].reduce(probing) { bootstrap, option in
+                bootstrap.childChannelOption(.tcpOption(.init(rawValue: CInt(option.0))), value: option.1)
+            }
+        #else
+            return probing
+        #endif
+    }
+
+    private func bootstrap(_ session: @escaping @Sendable (GatewayLoop) -> Session) -> ServerBootstrap {
         let gateway = gateway
-        return try await ServerBootstrap(group: group)
+        return ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 4096)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
@@ -89,10 +154,9 @@ package struct GatewayServer: Service {
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     guard let loop = gateway.loop(of: channel) else { throw ChannelError.operationUnsupported }
-                    try channel.pipeline.syncOperations.addHandler(Session(loop))
+                    try channel.pipeline.syncOperations.addHandler(session(loop))
                 }
             }
-            .bind(host: host, port: port).get()
     }
 
     private var configurationLow: Int { max(1, gateway.configuration.slowReaderBytes / 4) }

@@ -21,13 +21,28 @@ package struct SessionUser: Sendable {
     }
 }
 
-/// Turns a token, or a guest's name, into a caller.
+/// Turns what somebody shows at the door into a caller.
 package protocol SessionAuthenticator: Sendable {
-    func signIn(token: String, device: DeviceKind?, session: SessionID) async throws(Fault) -> SessionUser
-    /// Throws where the sign-in was revoked since its token was checked. Returns the user as they are now: a token may have an old name.
+    /// `address` is the client's, for rate limits.
+    func signIn(_ signIn: SignIn, address: String, session: SessionID) async throws(Fault) -> SessionUser
+    /// Throws where the sign-in was revoked since it was checked. Returns the user as they are now: a token may have an old name.
     func confirm(_ user: SessionUser) async throws(Fault) -> SessionUser
-    func signIn(guest name: String, app: AppID?, device: DeviceKind?, address: String, session: SessionID)
-        async throws(Fault) -> SessionUser
+}
+
+/// What clients without a memory come back to, and what they have got.
+package protocol RosterSource: Sendable {
+    /// `device` is the dialect's (`Manners.device`).
+    func roster(of caller: Caller, device: String) async throws(Fault) -> Roster
+    /// Remembers what was written to devices. Never goes back.
+    func received(_ cursors: [ReceivedCursor]) async throws(Fault)
+}
+
+/// How far a device has got a conversation.
+package struct ReceivedCursor: Sendable, Equatable {
+    package let user: UserID
+    package let device: String
+    package let conversation: ConversationID
+    package let seq: Int64
 }
 
 /// What the sessions follow, and what they missed.
@@ -51,10 +66,34 @@ package protocol WriteRights: Sendable {
     func sendRight(_ caller: Caller, _ conversation: ConversationID) async throws(Fault) -> SendRight
 }
 
-/// Runs the commands that have nothing to do with the session itself.
+/// Who has a command run.
+package enum Requester: Sendable {
+    case caller(Caller)
+    /// Nobody has signed in yet; the client's address, for rate limits.
+    case visitor(address: String)
+}
+
+/// Runs those commands of a dialect that have nothing to do with the session itself.
 package protocol CommandRunner: Sendable {
-    /// Returns the bytes of the answer's `data`.
-    func run(_ name: NativeCommandName, _ caller: Caller, data: [UInt8]) async throws(Fault) -> [UInt8]
+    /// `command` is the dialect's number for it (`Ticket.command`). Returns what the dialect's `answer` takes.
+    func run(_ command: UInt8, by requester: Requester, data: [UInt8]) async throws(Fault) -> [UInt8]
+}
+
+/// A dialect that the server speaks: its registration.
+package struct SpokenDialect: Sendable {
+    package let dialect: any Dialect
+    package let runner: any CommandRunner
+    /// For one on bare TCP: 0 takes a free port.
+    package let port: Int?
+
+    package init(_ dialect: any Dialect, runner: any CommandRunner, port: Int? = nil) {
+        self.dialect = dialect
+        self.runner = runner
+        self.port = port
+    }
+
+    /// Of one over WebSocket.
+    var path: String? { if case .webSocket(let path) = dialect.transport { path } else { nil } }
 }
 
 /// Hears of users who come and go.
@@ -79,7 +118,9 @@ package final class GatewayServices: Sendable {
     package let authenticator: any SessionAuthenticator
     package let conversations: any ConversationSource
     package let rights: any WriteRights
-    package let commands: any CommandRunner
+    /// At most `GatewayConfiguration.dialects`; the first is the one of connections that have not said theirs.
+    package let dialects: [SpokenDialect]
+    package let rosters: any RosterSource
     package let announcer: any PresenceAnnouncer
     package let http: any HTTPEdge
     package let departure: Departure
@@ -89,7 +130,7 @@ package final class GatewayServices: Sendable {
         limiter: any RateLimiter,
         clock: any TimeSource, authenticator: any SessionAuthenticator, conversations: any ConversationSource,
         rights: any WriteRights,
-        commands: any CommandRunner, announcer: any PresenceAnnouncer, http: any HTTPEdge,
+        dialects: [SpokenDialect], rosters: any RosterSource, announcer: any PresenceAnnouncer, http: any HTTPEdge,
         departure: Departure = Departure()
     ) {
         self.log = log
@@ -101,7 +142,8 @@ package final class GatewayServices: Sendable {
         self.authenticator = authenticator
         self.conversations = conversations
         self.rights = rights
-        self.commands = commands
+        self.dialects = dialects
+        self.rosters = rosters
         self.announcer = announcer
         self.http = http
         self.departure = departure

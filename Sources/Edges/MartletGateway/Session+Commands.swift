@@ -5,102 +5,97 @@ import MartletMessaging
 import MartletWire
 import NIOCore
 
-// From a text frame to what is done about it.
+// From a message to what is done about it.
 extension Session {
-    func obey(_ text: ByteBuffer) {
-        let bytes = text.readableBytesUInt8Span
-        let command: NativeCommand
-        do throws(Fault) {
-            command = try NativeCommand.scan(bytes)
+    func obey(_ message: ByteBuffer) {
+        let bytes = message.readableBytesUInt8Span
+        let head: CommandHead
+        do throws(UnreadableMessage) {
+            head = try dialect.head(bytes)
         } catch {
-            let seq = NativeCommand.seq(bytes).map { NativeCommand.text($0, bytes) }
-            return refuse(limit() ?? error, seq: seq, .unknown)
+            return refuse(limit() ?? error.fault, error.ticket)
         }
-        let seq = command.seqText(bytes)
-        if let fault = limit() { return refuse(fault, seq: seq, command.name) }
+        if let fault = limit() { return refuse(fault, head.ticket) }
+        if head.access == .user, caller == nil { return refuse(Self.notSignedIn, head.ticket) }
         do throws(Fault) {
-            try run(command, seq, text)
+            try run(try dialect.command(head, bytes), head.ticket)
         } catch {
-            refuse(error, seq: seq, command.name)
+            refuse(error, head.ticket)
         }
     }
 
-    private func run(_ command: NativeCommand, _ seq: String?, _ text: ByteBuffer) throws(Fault) {
-        switch command.name {
-        case .heartbeat:
-            guard caller != nil else { throw Self.notSignedIn }
-            answer(.heartbeat, seq, nil)
-        case .login: try signIn(try fields(command, text), seq)
-        case .unknown: throw Fault(.unknownCommand, "there is no such command", field: "cmd")
-        case .send: try send(command, seq, text)
-        default:
-            guard let caller else { throw Self.notSignedIn }
-            try runSlowly(command, seq, text, caller)
+    private func run(_ command: Command, _ ticket: Ticket) throws(Fault) {
+        switch command {
+        case .send(let submission): try send(submission, ticket)
+        case .answer(let data): answer(ticket, data)
+        case .signIn(let input): try signIn(input, ticket)
+        case .signOut: signOut()
+        case .run(let data): run(data, ticket)
+        case .sync(let cursors, let limit): try sync(cursors, limit, ticket, try signedIn())
+        case .typing(let conversation): try type(conversation, ticket, try signedIn())
+        case .enter(let room): try enter(room, ticket, try signedIn())
+        case .exit(let room): try exit(room, ticket)
         }
     }
 
-    private func runSlowly(_ command: NativeCommand, _ seq: String?, _ text: ByteBuffer, _ caller: Caller)
-        throws(Fault)
-    {
-        switch command.name {
-        case .sync: try sync(try fields(command, text), seq, caller)
-        case .typing: try type(try fields(command, text).conversation("conversationId"), seq, caller)
-        case .enter: try enter(try fields(command, text).conversation("conversationId"), seq, caller)
-        case .exit: try exit(try fields(command, text).conversation("conversationId"), seq)
-        default:
-            let (name, commands, data) = (command.name, gateway.services.commands, data(command, text))
-            loop.leaveLoop(self) { () throws(Fault) in
-                try await commands.run(name, caller, data: data)
-            } then: { session, result in
-                session.conclude(name, seq, result)
-            }
+    private func run(_ data: [UInt8], _ ticket: Ticket) {
+        let runner = gateway.services.dialects[Int(dialectIndex)].runner
+        let requester = caller.map { Requester.caller($0) } ?? .visitor(address: address)
+        let asked = id
+        loop.leaveLoop(self) { () throws(Fault) in
+            try await runner.run(ticket.command, by: requester, data: data)
+        } then: { session, result in
+            if session.id == asked { session.conclude(ticket, result) }
         }
     }
 
-    static let notSignedIn = Fault(.notSignedIn, "sign in first")
+    private static let notSignedIn = Fault(.notSignedIn, "sign in first")
 
-    private func data(_ command: NativeCommand, _ text: ByteBuffer) -> [UInt8] {
-        command.data.map { Array(text.readableBytesView[offset: $0]) } ?? [UInt8(ascii: "{"), UInt8(ascii: "}")]
-    }
-
-    private func fields(_ command: NativeCommand, _ text: ByteBuffer) throws(Fault) -> JSONFields {
-        try JSONFields(parsing: data(command, text))
+    private func signedIn() throws(Fault) -> Caller {
+        guard let caller else { throw Self.notSignedIn }
+        return caller
     }
 
     // MARK: Answers
 
-    /// `data` nil is an empty object.
-    func answer(_ name: NativeCommandName, _ seq: String?, _ data: [UInt8]?) {
-        write(NativeEncoder.answer(seq: seq, cmd: name, data: data, allocator: loop.allocator))
-    }
+    func answer(_ ticket: Ticket, _ data: [UInt8]?) { write(dialect.answer(ticket, data, loop.allocator)) }
 
-    func refuse(_ fault: Fault, seq: String?, _ name: NativeCommandName) {
+    func refuse(_ fault: Fault, _ ticket: Ticket) {
         gateway.metrics.rejected(fault.reason)
         if let cause = fault.cause {
             gateway.logger.error(
-                "command failed", metadata: ["command": "\(name)", "cause": "\(cause)", "session": "\(id.text)"])
+                "command failed",
+                metadata: [
+                    "dialect": "\(dialect.name)", "command": "\(ticket.command)", "cause": "\(cause)",
+                    "session": "\(id.text)",
+                ])
         }
-        write(NativeEncoder.fault(seq: seq, cmd: name, fault, allocator: loop.allocator))
+        guard let frame = dialect.refusal(ticket, fault, loop.allocator) else {
+            // Whoever can't be told that a message is not stored, is to notice at least that something is wrong.
+            if fault.isOurs { close(.internalError) }
+            return
+        }
+        write(frame)
     }
 
-    func conclude(_ name: NativeCommandName, _ seq: String?, _ result: Result<[UInt8], Fault>) {
+    func conclude(_ ticket: Ticket, _ result: Result<[UInt8], Fault>) {
         switch result {
-        case .success(let data): answer(name, seq, data)
-        case .failure(let fault): refuse(fault, seq: seq, name)
+        case .success(let data): answer(ticket, data)
+        case .failure(let fault): refuse(fault, ticket)
         }
     }
 
     // MARK: Limits
 
-    /// Takes one from the session's bucket.
-    private func limit() -> Fault? {
+    /// Takes from the session's bucket; nothing where there is less than one.
+    func limit(taking count: Double = 1) -> Fault? {
         guard gateway.configuration.isRateLimited else { return nil }
         let rule = gateway.configuration.commands
         let now = loop.wheel.now
         commandTokens = min(rule.burst, commandTokens + Double(now - tokensRefilled) * rule.perSecond)
         tokensRefilled = now
         guard commandTokens < 1 else {
-            commandTokens -= 1
+            commandTokens -= count
             return nil
         }
         return Fault(.rateLimited, "too many commands", retryAfter: .seconds(1))
@@ -108,22 +103,38 @@ extension Session {
 
     // MARK: Sending
 
-    private func send(_ command: NativeCommand, _ seq: String?, _ text: ByteBuffer) throws(Fault) {
+    private func send(_ submission: Submission, _ ticket: Ticket) throws(Fault) {
         // Not the whole caller, which is a copy of many fields.
         guard let sender = caller?.user, let senderName = caller?.name else { throw Self.notSignedIn }
-        guard let data = command.data else { throw .missing("data") }
         if gateway.configuration.isRateLimited, let wait = takeSend(sender) {
-            throw Fault(.rateLimited, "too many messages", retryAfter: wait)
+            guard dialect.manners.waitsForRates else {
+                throw Fault(.rateLimited, "too many messages", retryAfter: wait)
+            }
+            return rest(for: wait) { $0.retry(submission, ticket) }
         }
-        let bytes = text.readableBytesUInt8Span
-        let send = try NativeSend.scan(bytes, data: data)
-        _ = try MessageContent.check(send.kind, bytes.extracting(send.content))
-        let target = send.conversation ?? send.to.flatMap { .between(sender, $0) }
-        guard let conversation = target else { throw .invalid("to", "a message to oneself goes nowhere") }
+        _ = try MessageContent.check(submission.kind, submission.content.span)
+        let conversation = try Self.conversation(submission.target, sender)
         try submit(
             Draft(
-                conversation: conversation, sender: sender, senderName: senderName, kind: send.kind,
-                clientId: send.clientId, body: Array(text.readableBytesView[offset: send.content]), origin: id), seq)
+                conversation: conversation, sender: sender, senderName: senderName, kind: submission.kind,
+                clientId: submission.clientId, body: submission.content, origin: id), ticket)
+    }
+
+    private static func conversation(
+        _ target: Submission.Target, _ sender: UserID
+    ) throws(Fault) -> ConversationID {
+        switch target {
+        case .conversation(let conversation): return conversation
+        case .user(let user):
+            guard let conversation = ConversationID.between(sender, user) else {
+                throw .invalid("to", "a message to oneself goes nowhere")
+            }
+            return conversation
+        }
+    }
+
+    private func retry(_ submission: Submission, _ ticket: Ticket) {
+        do throws(Fault) { try send(submission, ticket) } catch { refuse(error, ticket) }
     }
 
     /// Takes one from the user's bucket; otherwise says how long to wait.
@@ -133,18 +144,18 @@ extension Session {
     }
 
     /// Sends at once where the right is known, else behind a look-up.
-    private func submit(_ draft: consuming Draft, _ seq: String?) throws(Fault) {
+    private func submit(_ draft: consuming Draft, _ ticket: Ticket) throws(Fault) {
         let conversation = draft.conversation
         if awaitingRight[conversation] != nil {
             sendsInFlight += 1
-            awaitingRight[conversation]?.append((draft, seq))
+            awaitingRight[conversation]?.append((draft, ticket))
         } else if let right = user?.right(conversation, tick: loop.wheel.now) {
             try right.check(now: gateway.services.clock.now)
-            loop.submit(draft, self, seq: seq)
+            loop.submit(draft, self, ticket)
         } else {
             guard let caller else { throw Self.notSignedIn }
             sendsInFlight += 1
-            awaitingRight[conversation] = [(draft, seq)]
+            awaitingRight[conversation] = [(draft, ticket)]
             lookUpRight(conversation, caller)
         }
     }
@@ -154,6 +165,8 @@ extension Session {
         loop.leaveLoop(self) { () throws(Fault) in
             try await rights.sendRight(caller, conversation)
         } then: { session, result in
+            // Whoever has signed in since has rights of their own.
+            guard session.id == caller.session else { return }
             // Somebody's rights changed while this one was read: it may be the old one.
             if session.loop.rightsEpoch != epoch, triesLeft > 0 {
                 return session.lookUpRight(conversation, caller, triesLeft: triesLeft - 1)
@@ -166,39 +179,34 @@ extension Session {
         let sends = awaitingRight.removeValue(forKey: conversation) ?? []
         sendsInFlight -= sends.count
         if case .success(let right) = result { user?.remember(right, conversation, tick: loop.wheel.now) }
-        for (draft, seq) in sends {
+        for (draft, ticket) in sends {
             do throws(Fault) {
                 try result.get().check(now: gateway.services.clock.now)
-                loop.submit(draft, self, seq: seq)
+                loop.submit(draft, self, ticket)
             } catch {
-                refuse(error, seq: seq, .send)
+                refuse(error, ticket)
             }
         }
     }
 
     // MARK: Typing
 
-    private func type(_ conversation: ConversationID, _ seq: String?, _ caller: Caller) throws(Fault) {
+    private func type(_ conversation: ConversationID, _ ticket: Ticket, _ caller: Caller) throws(Fault) {
         if let right = user?.right(conversation, tick: loop.wheel.now) {
             try right.check(now: gateway.services.clock.now)
             gateway.services.broker.post(.typing(conversation, by: caller.user, to: .followers))
-            return answer(.typing, seq, nil)
+            return answer(ticket, nil)
         }
         let services = gateway.services
         loop.leaveLoop(self) { () throws(Fault) in
             let right = try await services.rights.sendRight(caller, conversation)
             try right.check(now: services.clock.now)
             services.broker.post(.typing(conversation, by: caller.user, to: .followers))
-            return []
-        } then: { (session, result: Result<[UInt8], Fault>) in
-            session.conclude(.typing, seq, result.map { _ in [UInt8(ascii: "{"), UInt8(ascii: "}")] })
+        } then: { (session, result: Result<Void, Fault>) in
+            switch result {
+            case .success: session.answer(ticket, nil)
+            case .failure(let fault): session.refuse(fault, ticket)
+            }
         }
-    }
-}
-
-extension ByteBufferView {
-    /// The bytes at these offsets from the view's start.
-    subscript(offset range: Range<Int>) -> ByteBufferView {
-        self[(startIndex + range.lowerBound)..<(startIndex + range.upperBound)]
     }
 }

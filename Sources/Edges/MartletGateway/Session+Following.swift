@@ -12,7 +12,14 @@ extension Session {
     func deliver(_ delivery: inout Delivery) {
         let isOwn = delivery.event.origin == id || cameBack(delivery.event)
         guard catchUp == nil else { return deliverBehind(&delivery, isOwn) }
-        if !isOwn { push(delivery.frame) }
+        if !isOwn { push(&delivery) }
+    }
+
+    /// What the user sent from elsewhere, in a dialect whose clients don't expect it.
+    private func isUnheard(_ event: Event) -> Bool {
+        guard isDeafToSelf, event.sender == caller?.user else { return false }
+        if case .inbox = event.conversation { return false }
+        return true
     }
 
     /// True for a send of this session that was read from the log, which does not know who sent it: it was or will be answered.
@@ -24,22 +31,28 @@ extension Session {
 
     private func deliverBehind(_ delivery: inout Delivery, _ isOwn: Bool) {
         let event = delivery.event
-        if catchUp?.arrived(event.conversation, event.seq, isOwn: isOwn) == .push { push(delivery.frame) }
+        if catchUp?.arrived(event.conversation, event.seq, isOwn: isOwn) == .push { push(&delivery) }
         if (catchUp?.count ?? 0) > GatewayConfiguration.heldConversations { return close(.slowReader) }
         if isOwn, (catchUp?.ownSends ?? 0) > GatewayConfiguration.heldSends { return close(.slowReader) }
         settle()
     }
 
-    private func push(_ frame: ByteBuffer) {
+    private func push(_ delivery: inout Delivery) {
+        guard !isUnheard(delivery.event) else { return note(delivery.event.conversation, delivery.event.seq) }
+        push(delivery.event, delivery.frame(for: self))
+    }
+
+    private func push(_ event: Event, _ frame: ByteBuffer?) {
         guard phase == .live else { return }
-        write(frame)
+        guard let frame else { return note(event.conversation, event.seq) }
+        if stream == nil { write(frame) } else { writeStream(frame, of: event) }
         loop.delivered += 1
         if !isWritable { becameSlow() }
     }
 
     /// Writes what may be dropped.
-    func pass(_ frame: ByteBuffer) {
-        guard phase == .live else { return }
+    func pass(_ frame: ByteBuffer?) {
+        guard phase == .live, let frame else { return }
         guard slowSince == nil, isWritable else { return gateway.metrics.dropped.add() }
         write(frame)
     }
@@ -66,7 +79,8 @@ extension Session {
     func writabilityChanged() {
         guard phase == .live, isWritable, slowSince != nil else { return }
         slowSince = nil
-        catchUp?.drained()
+        flushStream()
+        if stream?.isFull != true { catchUp?.drained() }
         settle()
         resume()
         loop.flushDirty()
@@ -104,7 +118,7 @@ extension Session {
         let handover =
             catchUp?.read(read.conversation, through: through, isLast: through < read.through) ?? .nothing
         for event in events where handover.includes(event.seq) && phase == .live {
-            push(NativeEncoder.push(event, allocator: loop.allocator))
+            push(event, isUnheard(event) ? nil : dialect.push(event, loop.allocator))
         }
         settle()
     }
@@ -137,9 +151,9 @@ extension Session {
 
     // MARK: Sync
 
-    func sync(_ fields: borrowing JSONFields, _ seq: String?, _ caller: Caller) throws(Fault) {
-        let cursors = try fields.cursors("cursors", Limits.syncCursors) ?? []
-        let limit = try fields.limit(Limits.syncPageSize)
+    func sync(
+        _ cursors: [(ConversationID, Int64)], _ limit: Int, _ ticket: Ticket, _ caller: Caller
+    ) throws(Fault) {
         if catchUp == nil { catchUp = CatchUp() }
         catchUp?.hold()
         let (source, rooms) = (gateway.services.conversations, rooms)
@@ -147,17 +161,17 @@ extension Session {
             let result = try await source.sync(caller, cursors: cursors, limit: limit, rooms: rooms)
             return (result, JSONWriter.encode(result))
         } then: { (session, result: Result<(SyncResult, [UInt8]), Fault>) in
-            session.synced(result, cursors, seq)
+            session.synced(result, cursors, ticket)
         }
     }
 
     private func synced(
-        _ result: Result<(SyncResult, [UInt8]), Fault>, _ cursors: [(ConversationID, Int64)], _ seq: String?
+        _ result: Result<(SyncResult, [UInt8]), Fault>, _ cursors: [(ConversationID, Int64)], _ ticket: Ticket
     ) {
         catchUp?.release()
         switch result {
         case .success((let answered, let data)):
-            answer(.sync, seq, data)
+            answer(ticket, data)
             if isResuming {
                 isResuming = false
                 catchUp?.release()
@@ -173,7 +187,7 @@ extension Session {
                 catchUp?.synced(conversation, through: cursor, more: false)
             }
         case .failure(let fault):
-            refuse(fault, seq: seq, .sync)
+            refuse(fault, ticket)
         }
         settle()
     }
@@ -190,7 +204,8 @@ extension Session {
 
     // MARK: Rooms
 
-    func enter(_ room: ConversationID, _ seq: String?, _ caller: Caller) throws(Fault) {
+    /// `isStart`: without the room there is no session.
+    func enter(_ room: ConversationID, _ ticket: Ticket, _ caller: Caller, isStart: Bool = false) throws(Fault) {
         guard case .room = room else { throw Fault(.notARoom, "only rooms are entered", field: "conversationId") }
         guard rooms.contains(room) || rooms.count < GatewayConfiguration.roomsPerSession else {
             throw Fault(.limitReached, "a session can be in \(GatewayConfiguration.roomsPerSession) rooms")
@@ -200,14 +215,15 @@ extension Session {
             try await source.enter(caller, room)
         } then: { (session, result: Result<Int64, Fault>) in
             switch result {
-            case .success(let last): session.entered(room, after: last, seq, caller)
-            case .failure(let fault): session.refuse(fault, seq: seq, .enter)
+            case .success(let last): session.entered(room, after: last, ticket, caller)
+            case .failure(let fault) where isStart: session.signInFailed(leaving: fault, ticket)
+            case .failure(let fault): session.refuse(fault, ticket)
             }
         }
     }
 
-    private func entered(_ room: ConversationID, after last: Int64, _ seq: String?, _ caller: Caller) {
-        guard !rooms.contains(room) else { return welcome(to: room, after: last, seq, caller, isFirst: false) }
+    private func entered(_ room: ConversationID, after last: Int64, _ ticket: Ticket, _ caller: Caller) {
+        guard !rooms.contains(room) else { return welcome(to: room, after: last, ticket, caller, isFirst: false) }
         rooms.append(room)
         if loop.enter(room, self) { gateway.start(room, from: last + 1) }
         user?.forgetRight(room)
@@ -217,14 +233,14 @@ extension Session {
         gateway.services.presenceWriter.entered(room, caller.user) { isFirst in
             let go: @Sendable () -> Void = {
                 guard back.value.isOpen else { return }
-                back.value.welcome(to: room, after: last, seq, caller, isFirst: isFirst)
+                back.value.welcome(to: room, after: last, ticket, caller, isFirst: isFirst)
             }
             if eventLoop.inEventLoop { go() } else { eventLoop.execute(go) }
         }
     }
 
     private func welcome(
-        to room: ConversationID, after last: Int64, _ seq: String?, _ caller: Caller, isFirst: Bool
+        to room: ConversationID, after last: Int64, _ ticket: Ticket, _ caller: Caller, isFirst: Bool
     ) {
         let (services, username) = (gateway.services, username)
         loop.leaveLoop(self) { () throws(Fault) in
@@ -237,17 +253,17 @@ extension Session {
                 $0.field("people", count)
             }
         } then: { (session, result: Result<[UInt8], Fault>) in
-            session.conclude(.enter, seq, result)
+            session.conclude(ticket, result)
         }
     }
 
-    func exit(_ room: ConversationID, _ seq: String?) throws(Fault) {
+    func exit(_ room: ConversationID, _ ticket: Ticket) throws(Fault) {
         guard let caller, let index = rooms.firstIndex(of: room) else {
             throw Fault(.notAMember, "this session is not in the room", field: "conversationId")
         }
         rooms.remove(at: index)
         leaveRoom(room, caller)
-        answer(.exit, seq, nil)
+        answer(ticket, nil)
     }
 
     func leaveRoom(_ room: ConversationID, _ caller: Caller) {

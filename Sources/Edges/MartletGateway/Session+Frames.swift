@@ -3,7 +3,7 @@ import MartletCore
 import MartletWire
 import NIOCore
 
-// From bytes to frames: the handshake, then RFC 6455.
+// From bytes to messages: the handshake, then RFC 6455.
 extension Session {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard phase != .http else { return context.fireChannelRead(data) }
@@ -36,12 +36,13 @@ extension Session {
     }
 
     private func peek(_ bytes: inout ByteBuffer) {
-        switch RequestPeek.read(bytes.readableBytesUInt8Span) {
+        switch RequestPeek.read(bytes.readableBytesUInt8Span, paths: gateway.upgradePaths) {
         case .incomplete: break
         case .http: pass(&bytes)
         case .refused(let refusal, _): refuse(refusal)
-        case .upgrade where !gateway.configuration.takesSessions: pass(&bytes)
         case .upgrade(let request, let headBytes):
+            guard let index = gateway.dialect(at: request.path) else { return pass(&bytes) }
+            speak(index)
             guard takeForwarding(request) else { return refuse(.tooManyConnections) }
             bytes.moveReaderIndex(forwardBy: headBytes)
             upgrade()
@@ -72,11 +73,13 @@ extension Session {
     /// Does what may be done, and leaves the rest in the buffer.
     private func process(_ bytes: inout ByteBuffer) {
         switch phase {
+        case .peeking where stream != nil: if takeProxyHeader(&bytes) { beginStream() }
         case .peeking: if takeProxyHeader(&bytes) { peek(&bytes) }
         case .betweenRequests: peek(&bytes)
         case .http, .anonymous, .signingIn, .live, .closing, .over: break
         }
         guard isOpen || phase == .closing else { return }
+        guard stream == nil else { return processStream(&bytes) }
         do throws(WebSocketViolation) {
             while bytes.readableBytes > 0, phase != .over {
                 guard phase == .closing || (phase != .signingIn && mayObey) else { break }

@@ -3,56 +3,33 @@ import MartletCore
 import MartletWire
 import NIOCore
 
-/// The data of `login`.
-struct LoginInput: JSONInput, Sendable {
-    let token, guest: String?
-    let device: DeviceKind?
-    let app: AppID?
-    /// Pushes wait until the first `sync` is answered.
-    let resumes: Bool
-
-    init(_ fields: borrowing JSONFields) throws(Fault) {
-        token = try fields.optionalText("token", 1...4096)
-        guest = try fields.optionalText("guest", Limits.nickname)
-        device = try fields.optionalChoice("device", of: DeviceKind.self)
-        app = try fields.optionalInteger("appId", 1...Int64(Int32.max)).flatMap { AppID($0) }
-        resumes = try fields.optionalFlag("resume") ?? false
-    }
-}
-
 // Letting somebody in, and out again.
 extension Session {
-    func signIn(_ fields: borrowing JSONFields, _ seq: String?) throws(Fault) {
+    func signIn(_ input: SignIn, _ ticket: Ticket) throws(Fault) {
         guard caller == nil else { throw Fault(.alreadySignedIn, "this session has signed in already") }
-        let input = try LoginInput(fields)
-        guard (input.token == nil) != (input.guest == nil) else { throw .missing("token") }
         phase = .signingIn
         id = gateway.nextSession()
         let (authenticator, session, address) = (gateway.services.authenticator, id, address)
         loop.leaveLoop(self) { () throws(Fault) in
-            if let token = input.token {
-                return try await authenticator.signIn(token: token, device: input.device, session: session)
-            }
-            return try await authenticator.signIn(
-                guest: input.guest ?? "", app: input.app, device: input.device, address: address, session: session)
+            try await authenticator.signIn(input, address: address, session: session)
         } then: { (session, result: Result<SessionUser, Fault>) in
             switch result {
-            case .success(let signedIn): session.admit(signedIn, input, seq)
-            case .failure(let fault): session.signInFailed(fault, seq)
+            case .success(let signedIn): session.admit(signedIn, input, ticket)
+            case .failure(let fault): session.signInFailed(fault, ticket)
             }
         }
     }
 
-    private func signInFailed(_ fault: Fault, _ seq: String?) {
+    private func signInFailed(_ fault: Fault, _ ticket: Ticket) {
         phase = .anonymous
-        refuse(fault, seq: seq, .login)
+        refuse(fault, ticket)
         // A server that is too busy to look has not refused anybody.
         if !fault.isOurs { signInTries += 1 }
         if signInTries >= GatewayConfiguration.signInTries { close(.refused) }
     }
 
     /// Joins the user's other sessions. From here on revocations reach the session, and events are held for it.
-    private func admit(_ signedIn: SessionUser, _ input: LoginInput, _ seq: String?) {
+    private func admit(_ signedIn: SessionUser, _ input: SignIn, _ ticket: Ticket) {
         let configuration = gateway.configuration
         let caller = signedIn.caller
         self.caller = caller
@@ -64,8 +41,10 @@ extension Session {
         gateway.metrics.sessions.add()
         catchUp = CatchUp()
         catchUp?.hold()
+        let manners = dialect.manners
         let opening = SessionOpening(
-            user: caller.user, session: id, device: caller.device, sameDevice: configuration.sameDevice,
+            user: caller.user, session: id, device: manners.device ?? caller.device.rawValue,
+            sameDevice: manners.isExclusive ? .refuse : configuration.sameDevice,
             limit: configuration.sessionsPerUser)
         let back = NIOLoopBound((self, input), eventLoop: loop.eventLoop)
         let (eventLoop, broker) = (loop.eventLoop, gateway.services.broker)
@@ -80,7 +59,7 @@ extension Session {
             }
             let go: @Sendable () -> Void = {
                 let (session, input) = back.value
-                session.opened(admission, signedIn, input, seq, isFresh ? [.inbox(opening.user)] : [])
+                session.opened(admission, signedIn, input, ticket, isFresh ? [.inbox(opening.user)] : [])
                 session.resume()
                 session.loop.flushDirty()
             }
@@ -90,7 +69,7 @@ extension Session {
 
     /// The directory of sessions has answered: loads what to follow.
     private func opened(
-        _ admission: Admission, _ signedIn: SessionUser, _ input: LoginInput, _ seq: String?, _ fresh: [ConversationID]
+        _ admission: Admission, _ signedIn: SessionUser, _ input: SignIn, _ ticket: Ticket, _ fresh: [ConversationID]
     ) {
         guard caller != nil, phase == .signingIn, id == signedIn.caller.session else {
             return gateway.abandonStart(fresh)
@@ -98,7 +77,7 @@ extension Session {
         guard case .admitted(let isFirst, _) = admission else {
             gateway.abandonStart(fresh)
             leave()
-            return signInFailed(Fault(.limitReached, "this device kind is signed in already"), seq)
+            return signInFailed(Fault(.limitReached, "this device kind is signed in already"), ticket)
         }
         let (gateway, caller) = (gateway, signedIn.caller)
         loop.leaveLoop(self) { () throws(Fault) in
@@ -109,72 +88,130 @@ extension Session {
         } then: { (session, result: Result<(SessionUser, [ConversationID]), Fault>) in
             switch result {
             case .success((let confirmed, let groups)):
-                session.follow(groups, confirmed, input, seq, becameOnline: isFirst)
+                session.follow(groups, confirmed, input, ticket, becameOnline: isFirst)
             case .failure(let fault):
-                session.signInFailed(leaving: fault, seq, fresh)
+                session.signInFailed(leaving: fault, ticket, fresh)
             }
         }
     }
 
-    private func signInFailed(leaving fault: Fault, _ seq: String?, _ fresh: [ConversationID]) {
+    func signInFailed(leaving fault: Fault, _ ticket: Ticket, _ fresh: [ConversationID] = []) {
         gateway.abandonStart(fresh)
         leave()
-        signInFailed(fault, seq)
+        signInFailed(fault, ticket)
     }
 
     /// Follows the user's groups; those that nobody here followed have to be started first.
     private func follow(
-        _ groups: [ConversationID], _ signedIn: SessionUser, _ input: LoginInput, _ seq: String?, becameOnline: Bool
+        _ groups: [ConversationID], _ signedIn: SessionUser, _ input: SignIn, _ ticket: Ticket, becameOnline: Bool
     ) {
         guard let user else { return }
         var fresh: [ConversationID] = []
         for group in groups where !user.leftMeanwhile.contains(group) {
             if loop.follow(group, user) { fresh.append(group) }
         }
-        guard !fresh.isEmpty else { return welcome(signedIn, input, seq, becameOnline: becameOnline) }
+        guard !fresh.isEmpty else { return prepare(signedIn, input, ticket, becameOnline: becameOnline) }
         let (gateway, started) = (gateway, fresh)
         loop.leaveLoop(self) { () throws(Fault) in
             try await gateway.start(started)
         } then: { (session, result: Result<Void, Fault>) in
             switch result {
-            case .success: session.welcome(signedIn, input, seq, becameOnline: becameOnline)
-            case .failure(let fault): session.signInFailed(leaving: fault, seq, started)
+            case .success: session.prepare(signedIn, input, ticket, becameOnline: becameOnline)
+            case .failure(let fault): session.signInFailed(leaving: fault, ticket, started)
             }
         }
     }
 
-    private func welcome(_ signedIn: SessionUser, _ input: LoginInput, _ seq: String?, becameOnline: Bool) {
+    /// Everything is followed; what the session has missed is looked up where it asks for it.
+    private func prepare(_ signedIn: SessionUser, _ input: SignIn, _ ticket: Ticket, becameOnline: Bool) {
+        guard input.start == .roster, let device = dialect.manners.device else {
+            return welcome(signedIn, input, ticket, becameOnline: becameOnline, nil)
+        }
+        let (rosters, caller) = (gateway.services.rosters, signedIn.caller)
+        loop.leaveLoop(self) { () throws(Fault) in
+            try await rosters.roster(of: caller, device: device)
+        } then: { (session, result: Result<Roster, Fault>) in
+            // It may have ended meanwhile.
+            guard session.caller?.session == caller.session, session.phase == .signingIn else { return }
+            switch result {
+            case .success(let roster):
+                session.welcome(signedIn, input, ticket, becameOnline: becameOnline, roster)
+            case .failure(let fault): session.signInFailed(leaving: fault, ticket)
+            }
+        }
+    }
+
+    private func welcome(
+        _ signedIn: SessionUser, _ input: SignIn, _ ticket: Ticket, becameOnline: Bool, _ roster: Roster?
+    ) {
         guard let user else { return }
         caller = signedIn.caller
         // What an event said since the session joined is no older than what was read.
         if let nickname = user.nickname { rename(nickname) }
         phase = .live
         lastHeard = loop.wheel.now
-        let data = JSONWriter.object {
-            $0.field("userId", signedIn.caller.user)
-            $0.field("username", signedIn.username)
-            $0.field("nickname", user.nickname ?? signedIn.nickname)
-            $0.field("sessionId", id.text)
-            $0.field("heartbeat", Int(gateway.configuration.heartbeat.components.seconds))
-            $0.field("serverTime", gateway.services.clock.now)
-        }
-        answer(.login, seq, data)
-        // It came in while the others were told already.
-        if let left = gateway.services.departure.timeLeft(now: .now) { goAway(within: left) }
-        isResuming = input.resumes
-        if !isResuming {
-            catchUp?.release()
-            settle()
+        if case .room(let room) = input.start {
+            start()
+            comeIn(room, ticket, signedIn.caller)
+        } else {
+            let nickname = user.nickname ?? signedIn.nickname
+            let answer = dialect.welcome(ticket, welcome(signedIn, nickname, roster), loop.allocator)
+            write(answer.frame)
+            // It came in while the others were told already.
+            if let left = gateway.services.departure.timeLeft(now: .now) { goAway(within: left) }
+            isResuming = input.start == .afterSync
+            if let roster { take(roster, answered: answer.missed) }
+            if !isResuming { start() }
         }
         if becameOnline { gateway.announce(signedIn.caller.user, online: true) }
+    }
+
+    /// What is sent from here on goes to the session.
+    private func start() {
+        catchUp?.release()
+        settle()
+    }
+
+    private func welcome(_ signedIn: SessionUser, _ nickname: String, _ roster: Roster?) -> Welcome {
+        Welcome(
+            user: signedIn.caller.user, username: signedIn.username, nickname: nickname, session: id,
+            heartbeat: gateway.configuration.heartbeat, now: gateway.services.clock.now, roster: roster)
+    }
+
+    /// Its sign-in is answered once it is in the room.
+    private func comeIn(_ room: ConversationID, _ ticket: Ticket, _ caller: Caller) {
+        do throws(Fault) { try enter(room, ticket, caller, isStart: true) } catch {
+            signInFailed(leaving: error, ticket)
+        }
+    }
+
+    /// What the answer did not hold comes behind it.
+    private func take(_ roster: Roster, answered count: Int) {
+        var positions = roster.positions
+        for event in roster.missed.prefix(count) {
+            positions[event.conversation] = event.seq
+            note(event.conversation, event.seq)
+        }
+        pauseStream()
+        for (conversation, seq) in positions { catchUp?.resume(conversation, after: seq) }
     }
 
     /// What the session sends goes out under the new name from here on.
     func rename(_ nickname: String) { caller = caller?.named(nickname.isEmpty ? username : nickname) }
 
+    /// The session ends and the connection stays.
+    func signOut() {
+        leave()
+        clearStream()
+        phase = .anonymous
+        opened = loop.wheel.now
+        schedule(opened + signInTicks)
+    }
+
     /// Undoes a login; harmless without one.
     func leave() {
         guard let caller, let user else { return }
+        confirmStream()
         for room in rooms { leaveRoom(room, caller) }
         rooms = []
         loop.leave(self, user)
@@ -184,11 +221,15 @@ extension Session {
         self.user = nil
         catchUp = nil
         isResuming = false
+        sendsInFlight -= awaitingRight.values.reduce(0) { $0 + $1.count }
         awaitingRight = [:]
-        let gateway = gateway
-        gateway.services.presenceWriter.closed(caller.user, id) { isLast in
-            if isLast { gateway.announce(caller.user, online: false) }
+        let (gateway, id) = (gateway, id)
+        let close: @Sendable () -> Void = {
+            gateway.services.presenceWriter.closed(caller.user, id) { isLast in
+                if isLast { gateway.announce(caller.user, online: false) }
+            }
         }
+        if dialect.manners.isServerResumed { loop.saveReceived(then: close) } else { close() }
     }
 }
 

@@ -6,9 +6,10 @@ import NIOCore
 
 /// One connection: from its first bytes to its close. It looks at the request's head itself; a WebSocket upgrade makes it a session, anything else
 /// goes on to HTTP's handlers behind it, until an upgrade comes between two requests. Where the upgrade came first it is the only handler there is.
+/// On the port of a dialect on bare TCP it is a session from the first byte on.
 ///
 /// Session+Frames.swift reads, Session+Commands.swift obeys, Session+SignIn.swift lets in, Session+Following.swift keeps events in order,
-/// Session+HTTP.swift lets HTTP and sessions follow one another.
+/// Session+HTTP.swift lets HTTP and sessions follow one another, Session+Stream.swift has what bare TCP needs. What clients speak is the dialect's.
 final class Session: ChannelDuplexHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
@@ -22,7 +23,7 @@ final class Session: ChannelDuplexHandler {
         case http
         /// HTTP has answered all that came: the next request may be an upgrade.
         case betweenRequests
-        /// A WebSocket without a login.
+        /// A session without a login.
         case anonymous
         /// A login is being checked: what comes behind it waits.
         case signingIn
@@ -34,6 +35,13 @@ final class Session: ChannelDuplexHandler {
     }
 
     let loop: GatewayLoop
+    private(set) var dialect: any Dialect
+    /// The dialect's place among those that the server speaks.
+    private(set) var dialectIndex: UInt8
+    /// What the user sends elsewhere is not pushed here.
+    private(set) var isDeafToSelf = false
+    /// On bare TCP; nil for WebSocket and HTTP.
+    private(set) var stream: StreamState?
     private(set) var context: ChannelHandlerContext?
     var phase = Phase.peeking
     var decoder = WebSocketDecoder(role: .server, maximumMessage: Limits.requestBytes)
@@ -59,7 +67,7 @@ final class Session: ChannelDuplexHandler {
     var ownAnswers: [(conversation: ConversationID, seq: Int64)] = []
     private var wasToldToGo = false
     /// Sends that wait to hear whether they may go to a conversation, in order.
-    var awaitingRight: [ConversationID: [(draft: Draft, seq: String?)]] = [:]
+    var awaitingRight: [ConversationID: [(draft: Draft, ticket: Ticket)]] = [:]
 
     // Load.
     var sendsInFlight = 0
@@ -84,7 +92,26 @@ final class Session: ChannelDuplexHandler {
     /// HTTP's handlers are behind this one; they stay, since not all of them can be removed.
     var hasHTTP = false
 
-    init(_ loop: GatewayLoop) { self.loop = loop }
+    /// A connection of the server's own port.
+    init(_ loop: GatewayLoop) {
+        self.loop = loop
+        (dialect, dialectIndex) = (loop.gateway.services.dialects[0].dialect, 0)
+    }
+
+    /// A connection of a dialect's port.
+    init(_ loop: GatewayLoop, speaking index: Int, _ dialect: any StreamDialect) {
+        self.loop = loop
+        (self.dialect, dialectIndex) = (dialect, UInt8(index))
+        isDeafToSelf = !dialect.manners.hearsOwnMessages
+        stream = StreamState(dialect)
+    }
+
+    /// The upgrade's path says what the client speaks.
+    func speak(_ index: Int) {
+        dialect = gateway.services.dialects[index].dialect
+        dialectIndex = UInt8(index)
+        isDeafToSelf = !dialect.manners.hearsOwnMessages
+    }
 
     var gateway: Gateway { loop.gateway }
 
@@ -113,7 +140,10 @@ final class Session: ChannelDuplexHandler {
     private func begin(_ context: ChannelHandlerContext) {
         guard !isCounted, phase == .peeking else { return }
         let peer = context.remoteAddress?.ipAddress.flatMap { IPAddress($0) }
-        origin = ConnectionOrigin(peer: peer, gateway.configuration)
+        origin = ConnectionOrigin(
+            peer: peer, gateway.configuration,
+            proxyProtocol: stream == nil
+                ? gateway.configuration.proxyProtocol : gateway.configuration.streamProxyProtocol)
         gateway.metrics.connections.add()
         isCounted = true
         isAddressCounted = gateway.connections.admit(peer)
@@ -150,9 +180,10 @@ final class Session: ChannelDuplexHandler {
 
     // MARK: Writing
 
-    /// Writes a frame; it leaves when the loop flushes.
-    func write(_ frame: ByteBuffer) {
-        guard let context else { return }
+    /// Writes a frame, where the dialect has one; it leaves when the loop flushes.
+    func write(_ frame: ByteBuffer?) {
+        guard let context, let frame else { return }
+        guard stream == nil else { return writeStream(frame) }
         guard var waiting = corked.take() else {
             corked = frame
             return loop.markDirty(self)
@@ -166,6 +197,7 @@ final class Session: ChannelDuplexHandler {
     }
 
     func flush() {
+        guard stream == nil else { return flushStream() }
         guard let frames = corked.take() else { return }
         context?.writeAndFlush(wrapOutboundOut(frames), promise: nil)
         if !isWritable { becameSlow() }
@@ -178,8 +210,12 @@ final class Session: ChannelDuplexHandler {
         case .peeking, .http, .betweenRequests: return cut()
         case .anonymous, .signingIn, .live: break
         }
-        write(WebSocketEncoder.close(code, allocator: loop.allocator))
         gateway.metrics.closed(code)
+        guard stream == nil else {
+            leave()
+            return cut()
+        }
+        write(WebSocketEncoder.close(code, allocator: loop.allocator))
         closingSince = loop.wheel.now
         leave()
         phase = .closing
@@ -202,11 +238,8 @@ final class Session: ChannelDuplexHandler {
     func goAway(within delay: Duration) {
         guard !wasToldToGo else { return }
         wasToldToGo = true
-        let milliseconds = Int64.random(in: 0...max(1, delay.milliseconds))
-        write(
-            NativeEncoder.push(
-                cmd: "goaway", data: JSONWriter.object { $0.field("delayMs", milliseconds) }, allocator: loop.allocator)
-        )
+        let moment = Duration.milliseconds(Int64.random(in: 0...max(1, delay.milliseconds)))
+        write(dialect.push(.goAway(within: moment), loop.allocator))
     }
 
     // MARK: Reading under load
@@ -221,7 +254,7 @@ final class Session: ChannelDuplexHandler {
     /// False while too much of this session is at work, or too little of it is being read.
     var mayObey: Bool {
         sendsInFlight < GatewayConfiguration.sendsInFlight && commandsInFlight < GatewayConfiguration.commandsInFlight
-            && (slowSince == nil || phase != .live)
+            && (slowSince == nil || phase != .live) && stream?.isResting != true
     }
 
     /// Goes on with what had to wait, if it may now.
@@ -244,7 +277,17 @@ final class Session: ChannelDuplexHandler {
 
     // MARK: Deadlines
 
-    var signInTicks: UInt64 { Self.ticks(gateway.configuration.signInTimeout) }
+    var signInTicks: UInt64 { Self.ticks(dialect.manners.signInTimeout ?? gateway.configuration.signInTimeout) }
+
+    /// When the session is overdue for having said nothing.
+    private var silenceDeadline: UInt64 {
+        switch dialect.manners.silence {
+        case .heartbeats: lastHeard + 3 * Self.ticks(gateway.configuration.heartbeat)
+        case .atMost(let duration): lastHeard + Self.ticks(duration)
+        // The wheel comes by all the same, for what else it does.
+        case .unlimited: loop.wheel.now + 60
+        }
+    }
 
     private static func ticks(_ duration: Duration) -> UInt64 { UInt64(max(1, duration.components.seconds)) }
 
@@ -272,7 +315,7 @@ final class Session: ChannelDuplexHandler {
         case .live:
             if catchUp != nil { forgetGuards() }
             settle()
-            let silence = lastHeard + 3 * Self.ticks(gateway.configuration.heartbeat)
+            let silence = silenceDeadline
             guard let slowSince else { return (silence, .heartbeatTimeout) }
             let patience = slowSince + Self.ticks(gateway.configuration.slowReaderTimeout)
             return patience < silence ? (patience, .slowReader) : (silence, .heartbeatTimeout)

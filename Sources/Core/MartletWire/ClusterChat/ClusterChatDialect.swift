@@ -26,6 +26,7 @@ package final class ClusterChatDialect: StreamDialect {
         manners.signInTimeout = signInTimeout
         manners.silence = .unlimited
         manners.pace = pace
+        manners.device = "clusterchat"
         manners.isExclusive = true
         manners.hearsOwnMessages = false
         manners.isServerResumed = true

@@ -54,7 +54,8 @@ package protocol StreamDialect: Dialect {
     func cut(_ bytes: Span<UInt8>, _ progress: inout StreamProgress) -> StreamCut
 }
 
-/// How far a stream was looked at, so that no byte is looked at twice however slowly they come. What its parts mean is the dialect's.
+/// How far a stream was looked at, so that no byte is looked at twice however slowly they come. `position` counts from the first byte that is given;
+/// what the other parts mean is the dialect's. Whoever drops bytes from the front takes them off the position, and begins anew behind a message.
 package struct StreamProgress: Sendable, Equatable {
     package var position = 0
     package var depth = 0
@@ -88,9 +89,11 @@ package struct Manners: Sendable, Equatable {
     package var silence = Silence.heartbeats
     /// The least time between two messages to a client that takes whatever it reads at once for one message.
     package var pace: Duration?
-    /// A user has one session in the dialect at a time; a second is refused.
+    /// What counts as the device of the dialect's sessions: letters only. Nil: what the client names, or its token.
+    package var device: String?
+    /// A user has one session with this device at a time; a second is refused.
     package var isExclusive = false
-    /// A user's own messages, sent elsewhere, are pushed.
+    /// A user's own messages, sent elsewhere, are pushed. Those in the own inbox always are.
     package var hearsOwnMessages = true
     /// The clients keep no cursors: the server notes what was written to them, and gives them the rest when they come back.
     package var isServerResumed = false

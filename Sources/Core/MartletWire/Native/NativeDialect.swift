@@ -3,8 +3,6 @@ import NIOCore
 
 /// The native protocol over WebSocket.
 package final class NativeDialect: Dialect {
-    package static let shared = NativeDialect()
-
     package let name = "native"
     package let transport = Transport.webSocket(path: "/ws")
     package let manners = Manners()

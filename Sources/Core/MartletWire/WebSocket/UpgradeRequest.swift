@@ -2,7 +2,7 @@
 package enum RequestPeek: Sendable {
     /// More bytes are needed to tell.
     case incomplete
-    /// Anything that is not an upgrade to `path`; the bytes go to the HTTP server as they are.
+    /// Anything that is not an upgrade to one of the paths; the bytes go to the HTTP server as they are.
     case http
     /// A handshake that may be accepted. What follows its `headBytes` are frames.
     case upgrade(UpgradeRequest, headBytes: Int)
@@ -10,15 +10,31 @@ package enum RequestPeek: Sendable {
     case refused(UpgradeRefusal, headBytes: Int)
 
     /// Reads the request line and the head (at most 16 KB), deciding as early as the bytes allow.
-    package static func read(_ bytes: Span<UInt8>, path: String = "/ws") -> RequestPeek {
+    package static func read(_ bytes: Span<UInt8>, paths: [String] = ["/ws"]) -> RequestPeek {
+        var mayBecome = false
+        for path in paths {
+            guard let isIt = begins(bytes, with: path) else {
+                mayBecome = true
+                continue
+            }
+            if isIt { return readHead(bytes) }
+        }
+        return mayBecome ? .incomplete : .http
+    }
+
+    /// Whether the request is a GET of the path; nil while the bytes are too few to tell.
+    private static func begins(_ bytes: Span<UInt8>, with path: String) -> Bool? {
         let start = "GET " + path
         for (index, byte) in start.utf8.enumerated() {
-            guard index < bytes.count else { return .incomplete }
-            guard bytes[index] == byte else { return .http }
+            guard index < bytes.count else { return nil }
+            guard bytes[index] == byte else { return false }
         }
-        let pathEnd = start.utf8.count
-        guard bytes.count > pathEnd else { return .incomplete }
-        guard bytes[pathEnd] == 0x20 || bytes[pathEnd] == UInt8(ascii: "?") else { return .http }
+        let end = start.utf8.count
+        guard bytes.count > end else { return nil }
+        return bytes[end] == 0x20 || bytes[end] == UInt8(ascii: "?")
+    }
+
+    private static func readHead(_ bytes: Span<UInt8>) -> RequestPeek {
         guard let head = HTTPHead.size(bytes) else {
             return bytes.count < HTTPHead.maximumBytes
                 ? .incomplete : .refused(.headTooLarge, headBytes: HTTPHead.maximumBytes)
@@ -35,7 +51,8 @@ package enum RequestPeek: Sendable {
         guard fields.isUpgrade else { return .http }
         if let refusal = fields.refusal { return .refused(refusal, headBytes: head) }
         let request = UpgradeRequest(
-            key: fields.key ?? "", path: HTTPHead.text(bytes, 4..<targetEnd), origin: fields.origin, host: fields.host,
+            key: fields.key ?? "", target: HTTPHead.text(bytes, 4..<targetEnd), origin: fields.origin,
+            host: fields.host,
             forwardedFor: fields.forwardedFor)
         return .upgrade(request, headBytes: head)
     }
@@ -46,7 +63,7 @@ package struct UpgradeRequest: Sendable, Equatable {
     /// `Sec-WebSocket-Key`, the base64 of 16 bytes.
     package let key: String
     /// The request's target as it came, with its query.
-    package let path: String
+    package let target: String
     /// The page that a browser opened the connection from; other clients send none.
     package let origin: String?
     package let host: String?
@@ -54,9 +71,12 @@ package struct UpgradeRequest: Sendable, Equatable {
     /// proxy.
     package let forwardedFor: String?
 
-    package init(key: String, path: String, origin: String?, host: String?, forwardedFor: String?) {
+    /// The target without its query.
+    package var path: String { String(target.prefix { $0 != "?" }) }
+
+    package init(key: String, target: String, origin: String?, host: String?, forwardedFor: String?) {
         self.key = key
-        self.path = path
+        self.target = target
         self.origin = origin
         self.host = host
         self.forwardedFor = forwardedFor
