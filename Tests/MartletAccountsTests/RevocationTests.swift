@@ -235,6 +235,23 @@ import Testing
         #expect(house.broker.revoked(.banned).last == 0)
     }
 
+    @Test func aPasswordChangedDuringACheckIsSeenBehindIt() async throws {
+        let house = try await House()
+        let (alice, bob) = (try await house.register("alice"), try await house.register("bob").account.id)
+        let store = house.accounts.tokenStore
+        try await house.administration.setPassword(alice.account.id, to: House.password)
+        let newest = try await store.newestRevocation()
+        #expect(try await !store.hasEnded(alice.account.id, since: newest))
+        let again = try await house.signIn("alice")
+        try await house.accounts.signOut(try await house.caller(again), all: false)
+        #expect(try await !store.hasEnded(alice.account.id, since: newest))
+        try await house.administration.setPassword(alice.account.id, to: "battery staple")
+        #expect(try await store.hasEnded(alice.account.id, since: newest))
+        #expect(try await !store.hasEnded(bob, since: newest))
+        try await house.administration.ban(bob)
+        #expect(try await store.hasEnded(bob, since: newest))
+    }
+
     @Test func aLaterEndCountsThoughItsNodesClockIsBehind() async throws {
         let revocations = Revocations()
         let (alice, time) = (UserID(unchecked: 1), Instant(milliseconds: 1_700_000_000_000))

@@ -93,10 +93,10 @@ package struct AccountAdministration: Sendable {
         _ user: UserID, app: AppID? = nil,
         _ change: @escaping @Sendable (any SQLConnection, Account, Instant) throws(Fault) -> [Revocation]
     ) async throws(Fault) -> [Revocation] {
-        let now = clock.now
+        let clock = clock
         return try await database.write { connection throws(Fault) in
             guard let account = try AccountStore.account(connection, .id(user), app: app) else { throw .unknownUser }
-            return try change(connection, account, now)
+            return try change(connection, account, clock.now)
         }
     }
 }

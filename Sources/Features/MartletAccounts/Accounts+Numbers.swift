@@ -14,6 +14,7 @@ extension Accounts {
     ) async throws(Fault) -> Account {
         let app = try self.app(app)
         try await take(.signIn(address), configuration.addressRate)
+        let newest = try await tokenStore.newestRevocation()
         let found = try await store.withPassword(.id(number), app: app)
         // One account has one bucket, however it is named.
         if let account = found?.account, account.role != .guest {
@@ -24,6 +25,8 @@ extension Accounts {
         try await check(password, found)
         guard let account = found?.account else { throw Self.wrongCredentials }
         try AccountRules.requireNotBanned(account, now: clock.now)
+        // The password may have been changed while this one was checked.
+        guard try await !tokenStore.hasEnded(account.id, since: newest) else { throw Self.wrongCredentials }
         return account
     }
 

@@ -171,6 +171,22 @@ struct TokenStore: Sendable {
         return Revocation(id: id, user: user, family: family, reason: reason.rawValue, at: now)
     }
 
+    /// The number to ask `hasEnded` with, later.
+    func newestRevocation() async throws(Fault) -> Int64 {
+        try await database.read { connection throws(Fault) in
+            try connection.integer("SELECT max(id) FROM revocations") ?? 0
+        }
+    }
+
+    /// Whether what belongs to no sign-in of a user has ended since a revocation.
+    func hasEnded(_ user: UserID, since revocation: Int64) async throws(Fault) -> Bool {
+        try await database.read { connection throws(Fault) in
+            try connection.integer(
+                "SELECT id FROM revocations WHERE id > \(revocation) AND user_id = \(user) AND family <= 0 LIMIT 1")
+                != nil
+        }
+    }
+
     // MARK: Watching
 
     /// What ended since a time, and the newest row's number, in one look.
