@@ -72,7 +72,7 @@ import Testing
         let new = try await house.accounts.changePassword(from: House.password, to: "battery staple", by: caller)
         #expect(await house.isValid(new))
         #expect(await !house.isValid(other.tokens))
-        #expect(house.broker.revoked(.passwordChanged) == [otherFamily])
+        #expect(house.broker.revoked(.passwordChanged) == [otherFamily, Revocation.withoutFamily])
         #expect(await reason { () throws(Fault) in try await house.signIn("alice") } == .wrongCredentials)
         // In the same second.
         #expect(await house.isValid(try await house.signIn("alice", "battery staple").tokens))
@@ -163,6 +163,106 @@ import Testing
         try await watcher.poll()
         let refused = await reason { () throws(Fault) in _ = try await house.tokens.identity(from: token) }
         #expect(refused == .invalidToken)
+    }
+
+    // MARK: Sessions without a sign-in
+
+    /// A session that came in at a time, by number and password, or as a guest.
+    private func isEnded(_ user: UserID, since: Instant, _ revocations: Revocations) -> Bool {
+        revocations.isRevoked(user, family: 0, issuedAt: since)
+    }
+
+    @Test func aPasswordChangeEndsWhatBelongsToNoSignIn() async throws {
+        let house = try await House()
+        let alice = try await house.register("alice")
+        let token = try await house.tokens.make(alice.account, device: .bot, family: 0)
+        let since = house.clock.now
+        house.clock.advance(.milliseconds(1))
+        let new = try await house.accounts.changePassword(
+            from: House.password, to: "battery staple", by: try await house.caller(alice))
+        #expect(isEnded(alice.account.id, since: since, house.revocations))
+        #expect(await house.accounts.verify(token) == nil)
+        #expect(house.broker.revoked(.passwordChanged) == [Revocation.withoutFamily])
+        // The changing device's own goes on.
+        #expect(await house.isValid(new))
+        #expect(await house.isValid(alice.tokens))
+    }
+
+    @Test func whoComesInWithTheNewPasswordInTheSameSecondStays() async throws {
+        let house = try await House()
+        let alice = try await house.register("alice")
+        _ = try await house.accounts.changePassword(
+            from: House.password, to: "battery staple", by: try await house.caller(alice))
+        house.clock.advance(.milliseconds(1))
+        #expect(!isEnded(alice.account.id, since: house.clock.now, house.revocations))
+    }
+
+    @Test func theOperatorsPasswordChangeReachesThemFromAnotherProcess() async throws {
+        let house = try await House()
+        let alice = try await house.register("alice")
+        let family = try await alice.family(house)
+        let watcher = house.watcher(house.revocations)
+        try await watcher.load()
+        try await house.administration.setPassword(alice.account.id, to: "battery staple")
+        try await watcher.poll()
+        #expect(isEnded(alice.account.id, since: house.clock.now, house.revocations))
+        #expect(house.broker.revoked(.passwordChanged) == [family, Revocation.withoutFamily])
+        try await watcher.poll()
+        #expect(house.broker.revoked(.passwordChanged).count == 2)
+    }
+
+    @Test func aSignOutOfAllDevicesEndsThem() async throws {
+        let house = try await House()
+        let alice = try await house.register("alice")
+        try await house.accounts.signOut(try await house.caller(alice), all: true)
+        #expect(isEnded(alice.account.id, since: house.clock.now, house.revocations))
+        #expect(house.broker.revoked(.passwordChanged) == [Revocation.withoutFamily])
+    }
+
+    @Test func aSignOutOfOneDeviceLeavesThem() async throws {
+        let house = try await House()
+        let alice = try await house.register("alice")
+        try await house.accounts.signOut(try await house.caller(alice), all: false)
+        #expect(!isEnded(alice.account.id, since: house.clock.now, house.revocations))
+    }
+
+    @Test func aBanEndsThem() async throws {
+        let house = try await House()
+        let admin = try await house.administrator()
+        let alice = try await house.register("alice").account.id
+        try await house.accounts.ban(alice, until: nil, by: admin)
+        #expect(isEnded(alice, since: house.clock.now, house.revocations))
+        #expect(house.broker.revoked(.banned).last == 0)
+    }
+
+    @Test func aPasswordChangedDuringACheckIsSeenBehindIt() async throws {
+        let house = try await House()
+        let (alice, bob) = (try await house.register("alice"), try await house.register("bob").account.id)
+        let store = house.accounts.tokenStore
+        try await house.administration.setPassword(alice.account.id, to: House.password)
+        let newest = try await store.newestRevocation()
+        #expect(try await !store.hasEnded(alice.account.id, since: newest))
+        let again = try await house.signIn("alice")
+        try await house.accounts.signOut(try await house.caller(again), all: false)
+        #expect(try await !store.hasEnded(alice.account.id, since: newest))
+        try await house.administration.setPassword(alice.account.id, to: "battery staple")
+        #expect(try await store.hasEnded(alice.account.id, since: newest))
+        #expect(try await !store.hasEnded(bob, since: newest))
+        try await house.administration.ban(bob)
+        #expect(try await store.hasEnded(bob, since: newest))
+    }
+
+    @Test func aLaterEndCountsThoughItsNodesClockIsBehind() async throws {
+        let revocations = Revocations()
+        let (alice, time) = (UserID(unchecked: 1), Instant(milliseconds: 1_700_000_000_000))
+        func revocation(_ id: Int64, _ family: Int64, at: Instant) -> Revocation {
+            Revocation(id: id, user: alice, family: family, reason: "banned", at: at)
+        }
+        let first = revocations.apply(revocation(1, Revocation.withoutFamily, at: time))
+        let later = revocations.apply(revocation(2, 0, at: time - .seconds(1)))
+        let repeated = revocations.apply(revocation(2, 0, at: time - .seconds(1)))
+        #expect(first && later && !repeated)
+        #expect(isEnded(alice, since: time, revocations))
     }
 
     @Test func aGuestsBanIsTheUsers() async throws {

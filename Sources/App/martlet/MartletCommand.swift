@@ -16,7 +16,8 @@ struct MartletCommand: AsyncParsableCommand {
         discussion: "Exit statuses, settings and signals are described in docs/operations.md.",
         version: "0.1.0",
         subcommands: [
-            ServeCommand.self, UserCommand.self, TokenCommand.self, MigrateCommand.self, CheckConfigCommand.self,
+            ServeCommand.self, UserCommand.self, TokenCommand.self, APIKeyCommand.self, MigrateCommand.self,
+            CheckConfigCommand.self,
             VerifyCommand.self, BackupCommand.self, RestoreCommand.self, BenchCommand.self,
             GenerateLogCommand.self,
         ])

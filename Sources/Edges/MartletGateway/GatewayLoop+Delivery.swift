@@ -185,7 +185,14 @@ extension GatewayLoop {
             }
         for session in Array(user.sessions) {
             guard let own = session.caller?.family else { continue }
-            if family == 0 ? (except == 0 || own != except) : own == family { session.close(code) }
+            let isMeant =
+                switch family {
+                case 0: except == 0 || own != except
+                // Those that belong to no sign-in; the others hear of their own.
+                case ..<0: own == 0
+                default: own == family
+                }
+            if isMeant { session.close(code) }
         }
     }
 }

@@ -104,8 +104,12 @@ package struct SignedIn: Sendable {
     package let tokens: TokenPair
 }
 
-/// A sign-in that has ended, or, with `family` 0, all of a user up to that time.
+/// A sign-in that has ended, or, with `family` 0, all of a user up to that time, or with `withoutFamily` those of their
+/// sessions and tokens that belong to no sign-in.
 struct Revocation: Sendable, Equatable {
+    /// Guests, sign-ins by number and operators' tokens: their callers' family is 0.
+    static let withoutFamily: Int64 = -1
+
     let id: Int64
     let user: UserID
     let family: Int64

@@ -80,11 +80,11 @@ package struct AccountAdministration: Sendable {
         }
     }
 
-    /// Ends all sign-ins, and what belongs to none: guests' sessions and operators' tokens.
+    /// Ends all sign-ins, what belongs to none (guests' sessions, operators' tokens), and every live session.
     private static func endEverything(
         _ connection: any SQLConnection, of user: UserID, _ reason: RevocationReason, now: Instant
     ) throws(Fault) -> [Revocation] {
-        try TokenStore.endAll(connection, of: user, reason, now: now)
+        try TokenStore.endFamilies(connection, of: user, reason, now: now)
             + [try TokenStore.record(connection, user: user, family: 0, reason, now: now)]
     }
 
@@ -93,10 +93,10 @@ package struct AccountAdministration: Sendable {
         _ user: UserID, app: AppID? = nil,
         _ change: @escaping @Sendable (any SQLConnection, Account, Instant) throws(Fault) -> [Revocation]
     ) async throws(Fault) -> [Revocation] {
-        let now = clock.now
+        let clock = clock
         return try await database.write { connection throws(Fault) in
             guard let account = try AccountStore.account(connection, .id(user), app: app) else { throw .unknownUser }
-            return try change(connection, account, now)
+            return try change(connection, account, clock.now)
         }
     }
 }

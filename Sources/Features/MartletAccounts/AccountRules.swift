@@ -26,6 +26,35 @@ package enum AccountRules {
     /// A guest's key has a character that no username has, so that nobody can register it.
     static func guestKey(_ id: UserID) -> String { "~guest-\(id.value)" }
 
+    /// How long a named guest's name is, in bytes of UTF-8: what the clients that have such names allow.
+    private static let namedGuestBytes = 1...19
+
+    /// A named guest's key: it has a character that no username has, and the name as it was given, since the clients
+    /// that come as named guests tell names of different case apart.
+    static func namedGuestKey(_ name: String) -> String { "~acc:" + name }
+
+    /// A name that somebody comes in with as a guest, as it was given. Throws `invalid_field` (`userId`) unless it has 1
+    /// to 19 bytes, all of them fit to be shown.
+    static func namedGuest(_ name: String) throws(Fault) -> String {
+        guard namedGuestBytes.contains(name.utf8.count) else {
+            throw .invalid("userId", "1 to 19 bytes are expected")
+        }
+        try requireVisible(name, field: "userId")
+        return name
+    }
+
+    /// Whether it makes sense to look for anybody of this name.
+    static func canBeName(_ name: String) -> Bool {
+        name.utf8.count <= 4 * Limits.username.upperBound && name.unicodeScalars.allSatisfy { !isDeceptive($0) }
+    }
+
+    /// The key of the username that a guest's name would be taken for: what cannot be seen makes no other name.
+    static func lookAlikeKey(_ name: String) -> String {
+        var scalars = String.UnicodeScalarView()
+        scalars.append(contentsOf: name.unicodeScalars.filter { $0.properties.generalCategory != .format })
+        return usernameKey(trimmed(String(scalars)))
+    }
+
     private static func isNameText(_ name: String) -> Bool {
         var followsLetter = false
         for scalar in name.unicodeScalars {
@@ -44,16 +73,21 @@ package enum AccountRules {
 
     /// A nickname without the space around it. Throws `invalid_field` for control characters, for those that turn the
     /// direction of text around (a name could pretend to be another), and for one without anything to see.
-    package static func nickname(_ text: String) throws(Fault) -> String {
+    package static func nickname(_ text: String) throws(Fault) -> String { try shownName(text, field: "nickname") }
+
+    /// A name that is only shown, by the rules of nicknames.
+    static func shownName(_ text: String, field: String) throws(Fault) -> String {
         let name = trimmed(text)
         guard Limits.nickname.contains(name.unicodeScalars.count) else {
-            throw .invalid("nickname", "1 to 64 characters are expected")
+            throw .invalid(field, "1 to 64 characters are expected")
         }
-        guard name.unicodeScalars.allSatisfy({ !isDeceptive($0) }), name.unicodeScalars.contains(where: isVisible)
-        else {
-            throw .invalid("nickname", "only characters that can be seen are allowed")
-        }
+        try requireVisible(name, field: field)
         return name
+    }
+
+    private static func requireVisible(_ name: String, field: String) throws(Fault) {
+        guard name.unicodeScalars.allSatisfy({ !isDeceptive($0) }), name.unicodeScalars.contains(where: isVisible)
+        else { throw .invalid(field, "only characters that can be seen are allowed") }
     }
 
     private static func trimmed(_ text: String) -> String { text.trimmingCharacters(in: .whitespacesAndNewlines) }
@@ -82,6 +116,16 @@ package enum AccountRules {
         let password = text.precomposedStringWithCanonicalMapping
         guard Limits.password.contains(password.unicodeScalars.count) else {
             throw .invalid(field, "8 to 128 characters are expected")
+        }
+        return password
+    }
+
+    /// A password of those whose clients know no rule for one: composed (NFC) as the others. Throws `invalid_field` unless
+    /// it has 1 to 128 characters.
+    static func plainPassword(_ text: String) throws(Fault) -> String {
+        let password = text.precomposedStringWithCanonicalMapping
+        guard (1...Limits.password.upperBound).contains(password.unicodeScalars.count) else {
+            throw .invalid("password", "1 to 128 characters are expected")
         }
         return password
     }

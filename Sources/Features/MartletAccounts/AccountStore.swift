@@ -8,13 +8,19 @@ struct AccountStore: Sendable {
     /// What a new account begins with.
     struct NewAccount: Sendable {
         let app: AppID
-        /// Nil for guests, who are named after their number.
+        /// Nil for guests without a name of their own, who are named after their number.
         let username: String?
         var passwordHash: String?
         var nickname = ""
         var email = ""
         var phone = ""
         let role: Role
+
+        /// What no other account of the app may have.
+        fileprivate func key(_ id: UserID) -> String {
+            guard let username else { return AccountRules.guestKey(id) }
+            return role == .guest ? AccountRules.namedGuestKey(username) : AccountRules.usernameKey(username)
+        }
     }
 
     // MARK: Reading
@@ -23,14 +29,14 @@ struct AccountStore: Sendable {
         id, app, username, nickname, avatar, bio, email, phone, role, strangers, banned_until, created_at
         """
 
-    /// `app` nil: of whatever app. Guests are found by number only.
+    /// `app` nil: of whatever app. Guests are found by number, or as `named`.
     static func account(
         _ connection: any SQLConnection, _ reference: AccountReference, app: AppID?
     ) throws(Fault) -> Account? {
         let condition: SQL =
             switch reference {
             case .id(let id): "id = \(id)"
-            case .username(let name): "username_key = \(AccountRules.usernameKey(name))"
+            case .username(let name): "username_key = \(AccountRules.usernameKey(name)) AND role <> 'guest'"
             }
         let rows = try connection.rows("SELECT \(columns) FROM users WHERE \(condition)\(inApp(app))")
         return try rows.first.map(account)
@@ -45,6 +51,21 @@ struct AccountStore: Sendable {
     func accounts(_ ids: [UserID]) async throws(Fault) -> [Account] {
         try await database.read { connection throws(Fault) in
             try connection.rows("SELECT \(Self.columns) FROM users WHERE id IN (\(list: ids))").map(Self.account)
+        }
+    }
+
+    /// Whom a name means where guests have names: the account whose username it is or looks like, else the guest who
+    /// came in with exactly this name.
+    func named(_ name: String, app: AppID) async throws(Fault) -> Account? {
+        try await database.read { connection throws(Fault) in
+            try connection.rows(
+                """
+                SELECT \(Self.columns) FROM users WHERE app = \(app) AND (
+                    username_key = \(AccountRules.lookAlikeKey(name)) AND role <> 'guest'
+                    OR username_key = \(AccountRules.namedGuestKey(name)))
+                ORDER BY CASE role WHEN 'guest' THEN 1 ELSE 0 END LIMIT 1
+                """
+            ).first.map(Self.account)
         }
     }
 
@@ -89,12 +110,11 @@ struct AccountStore: Sendable {
     ) throws(Fault) -> Account {
         let id = UserID(unchecked: try connection.next(.user))
         let username = new.username ?? "guest-\(id.value)"
-        let key = new.username.map(AccountRules.usernameKey) ?? AccountRules.guestKey(id)
         let rows = try connection.rows(
             """
             INSERT INTO users (id, app, username, username_key, password, nickname, email, phone, role, created_at)
             VALUES (
-                \(id), \(new.app), \(username), \(key), \(new.passwordHash), \(new.nickname), \(new.email),
+                \(id), \(new.app), \(username), \(new.key(id)), \(new.passwordHash), \(new.nickname), \(new.email),
                 \(new.phone), \(new.role.rawValue), \(now))
             ON CONFLICT (app, username_key) DO NOTHING RETURNING \(columns)
             """)

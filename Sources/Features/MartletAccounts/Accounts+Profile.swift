@@ -47,8 +47,10 @@ extension Accounts {
         try await takePasswordTry(found.account.username, caller.app)
         try await check(old, found)
         let hash = try await hasher.hash(password)
-        let (refresh, now, maximum) = (newRefreshToken(), clock.now, configuration.maximumFamilies)
+        let (refresh, clock, maximum) = (newRefreshToken(), clock, configuration.maximumFamilies)
         let (family, ended) = try await tokenStore.database.write { connection throws(Fault) in
+            // Not before the wait for the store: what came in meanwhile came in with the old password.
+            let now = clock.now
             try AccountStore.setPassword(connection, caller.user, hash: hash)
             let ended = try TokenStore.endAll(
                 connection, of: caller.user, except: caller.family, .passwordChanged, now: now)

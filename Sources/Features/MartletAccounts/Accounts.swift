@@ -76,19 +76,27 @@ package struct Accounts: Sendable {
     package func register(
         _ credentials: Credentials, nickname: String? = nil, email: String? = nil, phone: String? = nil, address: String
     ) async throws(Fault) -> SignedIn {
-        guard configuration.isOpen else { throw Fault(.notAllowed, "registration is closed") }
+        try requireOpen()
         let app = try app(credentials.app)
         let name = try AccountRules.username(credentials.username)
         let password = try AccountRules.password(credentials.password)
-        var new = AccountStore.NewAccount(app: app, username: name, passwordHash: nil, role: .user)
+        var new = AccountStore.NewAccount(app: app, username: name, role: .user)
         new.nickname = try nickname.map(AccountRules.nickname) ?? ""
         new.email = try email.map(AccountRules.email) ?? ""
         new.phone = try phone.map(AccountRules.phone) ?? ""
+        return try await signIn(try await create(new, password, address), device: credentials.device)
+    }
+
+    /// Makes an account with a password that follows the rules.
+    func create(_ new: AccountStore.NewAccount, _ password: String, _ address: String) async throws(Fault) -> Account {
+        var new = new
         try await take(.signIn(address), configuration.addressRate)
         // Before the work of hashing; the store decides again.
-        guard try await store.account(.username(name), app: app) == nil else { throw AccountStore.taken }
+        if let name = new.username, try await store.account(.username(name), app: new.app) != nil {
+            throw AccountStore.taken
+        }
         new.passwordHash = try await hasher.hash(password)
-        return try await signIn(try await store.create(new, now: clock.now), device: credentials.device)
+        return try await store.create(new, now: clock.now)
     }
 
     /// Signs in with a password. An unknown name and a wrong password are one answer, after the same time.
@@ -105,11 +113,11 @@ package struct Accounts: Sendable {
 
     /// Makes an account of a mere name, for rooms only. It has no tokens: a guest is who holds the session that asked.
     package func guest(name: String, app: AppID? = nil, address: String) async throws(Fault) -> UserCard {
-        guard configuration.allowsGuests else { throw Fault(.guestsRefused, "guests are not admitted here") }
+        try requireGuestsAllowed()
         let app = try self.app(app)
         let nickname = try AccountRules.nickname(name)
         try await take(.signIn(address), configuration.addressRate)
-        let new = AccountStore.NewAccount(app: app, username: nil, passwordHash: nil, nickname: nickname, role: .guest)
+        let new = AccountStore.NewAccount(app: app, username: nil, nickname: nickname, role: .guest)
         return try await store.create(new, now: clock.now).card
     }
 
@@ -194,7 +202,7 @@ package struct Accounts: Sendable {
 
     static func hash(_ token: String) -> String { hexadecimal(SHA256.hash(data: Array(token.utf8))) }
 
-    private static func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
+    static func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
         let digits = Array("0123456789abcdef".utf8)
         return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
     }
@@ -207,8 +215,16 @@ package struct Accounts: Sendable {
         for revocation in ended { await broker.publish(revocation.signal) }
     }
 
+    func requireOpen() throws(Fault) {
+        guard configuration.isOpen else { throw Fault(.notAllowed, "registration is closed") }
+    }
+
+    func requireGuestsAllowed() throws(Fault) {
+        guard configuration.allowsGuests else { throw Fault(.guestsRefused, "guests are not admitted here") }
+    }
+
     /// The app that a client names, or the default one.
-    private func app(_ named: AppID?) throws(Fault) -> AppID {
+    func app(_ named: AppID?) throws(Fault) -> AppID {
         guard let app = named ?? configuration.apps.first, configuration.apps.contains(app) else {
             throw .invalid("appId", "there is no such app")
         }
@@ -217,11 +233,14 @@ package struct Accounts: Sendable {
 
     /// Limits tries of one account's password, wherever they come from, without ever closing it for good.
     func takePasswordTry(_ username: String, _ app: AppID) async throws(Fault) {
-        let key = "\(app.value):\(AccountRules.usernameKey(username))"
-        try await take(.account(String(key.prefix(80))), configuration.passwordRate)
+        try await takePasswordTry(key: AccountRules.usernameKey(username), app)
     }
 
-    private func take(_ key: RateKey, _ rule: RateRule) async throws(Fault) {
+    func takePasswordTry(key: String, _ app: AppID) async throws(Fault) {
+        try await take(.account(String("\(app.value):\(key)".prefix(80))), configuration.passwordRate)
+    }
+
+    func take(_ key: RateKey, _ rule: RateRule) async throws(Fault) {
         guard let wait = await limiter.takeShared(key, rule, now: clock.now) else { return }
         throw Fault(.rateLimited, "too many tries; wait a little", retryAfter: wait)
     }

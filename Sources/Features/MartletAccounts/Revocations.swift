@@ -7,7 +7,10 @@ import Synchronization
 package final class Revocations: Sendable {
     private struct State {
         var families: [Int64: Instant] = [:]
+        /// When all of a user that belongs to no sign-in ended last.
         var users: [UserID: Instant] = [:]
+        /// The revocations, by number, that `users` is made of.
+        var wholeUsers: [Int64: Instant] = [:]
         /// The newest row of the table that the watcher has seen.
         var lastSeen: Int64 = 0
     }
@@ -20,11 +23,12 @@ package final class Revocations: Sendable {
     @discardableResult
     func apply(_ revocation: Revocation) -> Bool {
         state.withLock { state in
-            guard revocation.family == 0 else {
+            guard revocation.family <= 0 else {
                 return state.families.updateValue(revocation.at, forKey: revocation.family) == nil
             }
-            if let known = state.users[revocation.user], known >= revocation.at { return false }
-            state.users[revocation.user] = revocation.at
+            // By its number and not by its time: a later one of another node may have an earlier time.
+            guard state.wholeUsers.updateValue(revocation.at, forKey: revocation.id) == nil else { return false }
+            state.users[revocation.user] = max(revocation.at, state.users[revocation.user] ?? .distantPast)
             return true
         }
     }
@@ -34,13 +38,14 @@ package final class Revocations: Sendable {
     }
 
     /// Whether that by which somebody came in has ended since it was made. A whole user's end counts for what belongs to
-    /// no sign-in (`family` 0), by the second in which it was made; all others are ended by their family, so that a token
-    /// made right after a password change is valid.
+    /// no sign-in (`family` 0), by the time at which it was made: of a token the second, of a session without one the
+    /// time before its password or name was looked up. All others are ended by their family, so that a token made right
+    /// after a password change is valid.
     package func isRevoked(_ user: UserID, family: Int64, issuedAt: Instant) -> Bool {
         state.withLock { state in
             guard family == 0 else { return state.families[family] != nil }
             guard let end = state.users[user] else { return false }
-            return issuedAt.seconds <= end.seconds
+            return issuedAt <= end
         }
     }
 
@@ -49,6 +54,7 @@ package final class Revocations: Sendable {
         state.withLock { state in
             state.families = state.families.filter { $0.value >= time }
             state.users = state.users.filter { $0.value >= time }
+            state.wholeUsers = state.wholeUsers.filter { $0.value >= time }
         }
     }
 

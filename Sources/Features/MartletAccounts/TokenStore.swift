@@ -123,8 +123,16 @@ struct TokenStore: Sendable {
         }
     }
 
-    /// Ends all live sign-ins of a user but one.
+    /// Ends all live sign-ins of a user but one, and what belongs to none.
     static func endAll(
+        _ connection: any SQLConnection, of user: UserID, except: Int64 = 0, _ reason: RevocationReason, now: Instant
+    ) throws(Fault) -> [Revocation] {
+        try endFamilies(connection, of: user, except: except, reason, now: now)
+            + [try record(connection, user: user, family: Revocation.withoutFamily, reason, now: now)]
+    }
+
+    /// Ends all live sign-ins of a user but one.
+    static func endFamilies(
         _ connection: any SQLConnection, of user: UserID, except: Int64 = 0, _ reason: RevocationReason, now: Instant
     ) throws(Fault) -> [Revocation] {
         let live = try liveFamilies(connection, of: user).filter { $0 != except }
@@ -150,7 +158,7 @@ struct TokenStore: Sendable {
         return ended
     }
 
-    /// Writes down for other processes that a sign-in ended, or with `family` 0 all sessions of a user.
+    /// Writes down for other processes that a sign-in ended, or what else a revocation's `family` may mean.
     static func record(
         _ connection: any SQLConnection, user: UserID, family: Int64, _ reason: RevocationReason, now: Instant
     ) throws(Fault) -> Revocation {
@@ -161,6 +169,22 @@ struct TokenStore: Sendable {
             VALUES (\(id), \(user), \(family), \(reason.rawValue), \(now))
             """)
         return Revocation(id: id, user: user, family: family, reason: reason.rawValue, at: now)
+    }
+
+    /// The number to ask `hasEnded` with, later.
+    func newestRevocation() async throws(Fault) -> Int64 {
+        try await database.read { connection throws(Fault) in
+            try connection.integer("SELECT max(id) FROM revocations") ?? 0
+        }
+    }
+
+    /// Whether what belongs to no sign-in of a user has ended since a revocation.
+    func hasEnded(_ user: UserID, since revocation: Int64) async throws(Fault) -> Bool {
+        try await database.read { connection throws(Fault) in
+            try connection.integer(
+                "SELECT id FROM revocations WHERE id > \(revocation) AND user_id = \(user) AND family <= 0 LIMIT 1")
+                != nil
+        }
     }
 
     // MARK: Watching

@@ -31,7 +31,8 @@ extension SQLConnection {
 
 /// What is numbered by `SQLConnection.next`.
 package enum NumberedThing: String, Sendable {
-    case user, group, family, revocation, friendRequest = "friend_request", groupRequest = "group_request"
+    case user, group, family, revocation, friendRequest = "friend_request", groupRequest = "group_request",
+        apiKey = "api_key"
 }
 
 /// The port to the relational store. `write` acknowledges after the commit is durable. Both throw `unavailable` where
