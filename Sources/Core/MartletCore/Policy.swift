@@ -43,6 +43,26 @@ package enum Standing: Sendable {
     case nothing
 }
 
+/// Who posts messages, or looks into a room, without a session.
+package enum Poster: Sendable {
+    /// A product's own server, known by an API key: of one app, or of every app where it is nil.
+    case backend(app: AppID?)
+    /// Somebody known by an access token.
+    case account(Caller)
+    /// Nobody that is known. Made only where the operator opened the calls.
+    case anyone
+}
+
+/// The kind of place that a message is posted to.
+package enum PostingPlace: Sendable {
+    /// The app's world room.
+    case room
+    /// The inbox of this user.
+    case inbox(of: UserCard)
+    /// A direct conversation or a group, where the sender's right to write counts as well.
+    case conversation
+}
+
 /// Who may do what: the one place that decides. Pure functions from facts to a decision; the features gather the facts, the edges ask no
 /// questions of their own.
 package enum Policy {
@@ -164,5 +184,54 @@ package enum Policy {
     /// Friends, groups and one's own profile are for accounts with a password or token.
     package static func requireAccount(_ caller: Caller) throws(Fault) {
         guard caller.role != .guest else { throw Fault(.guestsRefused, "guests may only use rooms") }
+    }
+
+    // MARK: Without a session
+
+    /// Throws unless the poster may speak in an app as `sender` in such a place. In a conversation the sender needs the right
+    /// to write besides.
+    package static func requirePosting(
+        by poster: Poster, in app: AppID, as sender: UserCard, to place: PostingPlace
+    ) throws(Fault) {
+        try requireApp(app, of: poster)
+        guard sender.app == app else { throw Fault(.unknownUser, "there is no such user") }
+        switch poster {
+        case .backend: break
+        case .account(let caller):
+            guard sender.id == caller.user else { throw Fault(.notAllowed, "you may only speak as yourself") }
+        case .anyone:
+            guard sender.role == .guest else { throw Fault(.notAllowed, "accounts speak with a key or a token only") }
+        }
+        switch place {
+        case .room: return
+        case .inbox(let recipient): try requireInbox(of: recipient, in: app, from: sender)
+        case .conversation:
+            if case .anyone = poster { throw Fault(.notAllowed, "conversations take a key or a token") }
+        }
+    }
+
+    /// An inbox takes what its own user says, and what comes from a guest or goes to one: these have no direct conversations.
+    private static func requireInbox(of recipient: UserCard, in app: AppID, from sender: UserCard) throws(Fault) {
+        guard recipient.app == app else { throw Fault(.unknownUser, "there is no such user") }
+        guard recipient.id != sender.id, recipient.role != .guest else { return }
+        guard sender.role == .guest else { throw Fault(.notAllowed, "nobody writes to an inbox") }
+        // A guest is a stranger to everybody.
+        if !recipient.strangersMayWrite { try requireWriting(.strangerRefused) }
+    }
+
+    /// Throws unless the poster may see what is said in an app's world room and who is there, without being in it: the app's
+    /// servers and all of its users may, guests included, since any of them may enter; and everybody where the calls are open.
+    package static func requireWorldRoom(of app: AppID, for poster: Poster) throws(Fault) {
+        try requireApp(app, of: poster)
+    }
+
+    private static func requireApp(_ app: AppID, of poster: Poster) throws(Fault) {
+        let isOwn =
+            switch poster {
+            case .backend(let own): own == nil || own == app
+            case .account(let caller): caller.app == app
+            case .anyone: true
+            }
+        guard isOwn else { throw Fault(.notAllowed, "this is another app") }
     }
 }

@@ -23,6 +23,18 @@ package struct EventReader: Sendable {
         }
     }
 
+    /// The messages of a page in their present state, with their senders' names; those that were recalled are left out.
+    package func messages(_ page: LogPage) async throws(Fault) -> [Event] {
+        let folded = EventFolding.fold(page.amendments)
+        return try await named(page.events.filter { $0.kind.isMessage && $0.body != nil }).map { event in
+            guard let content = folded[event.seq]?.content else { return event }
+            return Event(
+                conversation: event.conversation, seq: event.seq, ordinal: event.ordinal, sender: event.sender,
+                senderName: event.senderName, kind: event.kind, clientId: event.clientId, time: event.time,
+                body: content, origin: event.origin)
+        }
+    }
+
     /// The same events with their senders' names, as sessions are pushed them.
     package func named(_ events: [Event]) async throws(Fault) -> [Event] {
         let names = try await names(events)

@@ -53,6 +53,25 @@ package struct Rooms: Sendable {
         return people.compactMap { cards[$0] }
     }
 
+    /// Who is in an app's world room, at most `limit` by ascending id, and how many there are in all; for those who are not
+    /// in it. `Policy.requireWorldRoom` says who may.
+    package func people(
+        in room: ConversationID, limit: Int, for poster: Poster
+    ) async throws(Fault) -> (cards: [UserCard], count: Int) {
+        try Self.requireWorldRoom(room, for: poster)
+        let people = await presence.people(in: room, limit: limit)
+        let cards = try await users.cards(people.users)
+        return (people.users.compactMap { cards[$0] }, people.count)
+    }
+
+    /// Throws unless this is an app's world room that the poster may look into.
+    static func requireWorldRoom(_ room: ConversationID, for poster: Poster) throws(Fault) {
+        guard case .room(let app, nil) = room else {
+            throw Fault(.notARoom, "only world rooms are open to look into", field: "conversationId")
+        }
+        try Policy.requireWorldRoom(of: app, for: poster)
+    }
+
     private static func name(_ room: ConversationID) -> String {
         guard case .room(_, .some(let name)) = room else { return "world" }
         return name

@@ -153,6 +153,20 @@ struct FriendStore: Sendable {
         }
     }
 
+    /// Friends and those whom the user asked and who did not answer yet, by ascending id.
+    func contacts(of user: UserID, limit: Int) async throws(Fault) -> [UserID] {
+        try await database.read { connection throws(Fault) in
+            try connection.rows(
+                """
+                SELECT friend_id AS contact FROM friends WHERE user_id = \(user)
+                UNION
+                SELECT to_user FROM friend_requests WHERE from_user = \(user) AND state = 'waiting'
+                ORDER BY contact LIMIT \(limit)
+                """
+            ).map { row throws(Fault) in try row.user("contact") }
+        }
+    }
+
     // MARK: Blocks
 
     /// False where the block was there already.

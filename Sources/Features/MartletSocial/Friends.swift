@@ -111,6 +111,17 @@ package struct Friends: Sendable {
         }
     }
 
+    /// The caller's friends and those whom they asked and who did not answer yet, by ascending id, at most `limit`.
+    package func contacts(
+        of caller: Caller, limit: Int
+    ) async throws(Fault) -> [(card: UserCard, isOnline: Bool)] {
+        try Policy.requireAccount(caller)
+        let ids = try await store.contacts(of: caller.user, limit: limit)
+        let cards = try await directory.cards(ids)
+        let online = await presence.online(among: ids)
+        return ids.compactMap { id in cards[id].map { ($0, online.contains(id)) } }
+    }
+
     /// What the caller calls a friend; empty for nothing.
     package func setRemark(_ remark: String, on friend: UserID, by caller: Caller) async throws(Fault) {
         try Policy.requireAccount(caller)

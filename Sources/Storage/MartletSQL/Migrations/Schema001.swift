@@ -1,7 +1,7 @@
 extension Migration {
     /// Every step so far, for a database whose log tables are written in `engine`'s way.
     package static func all(log: [Migration]) -> [Migration] {
-        ([accounts, social, messaging, apiKeys] + log).sorted { $0.number < $1.number }
+        ([accounts, social, messaging, apiKeys, dialects] + log).sorted { $0.number < $1.number }
     }
 
     // Types are those that both engines understand: BIGINT, SMALLINT, TEXT. Flags are SMALLINT 0 or 1, times BIGINT
