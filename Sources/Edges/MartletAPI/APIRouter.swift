@@ -20,16 +20,20 @@ package struct APIRouter: Sendable {
 
     let services: APIServices
     let configuration: APIConfiguration
+    /// The page's files come with this Content-Security-Policy.
+    let pagePolicy: String
     private let routes: RouteTable<Route>
+    private let goWebSocket: GoWebSocketRoutes?
     private let metrics: RequestMetrics
     private let cors: CORSRules
 
-    /// `assets` are the page's files, `pagePolicy` their Content-Security-Policy.
+    /// `assets` are the page's files, `pagePolicy` their Content-Security-Policy. The paths of `goWebSocket` are there only with it.
     package init(
         endpoints: [Endpoint], assets: [StaticAsset] = [], pagePolicy: String = "default-src 'self'",
-        services: APIServices,
-        configuration: APIConfiguration
+        goWebSocket: GoWebSocketRoutes? = nil, services: APIServices, configuration: APIConfiguration
     ) {
+        self.pagePolicy = pagePolicy
+        self.goWebSocket = goWebSocket
         self.services = services
         self.configuration = configuration
         metrics = RequestMetrics(services.metrics)
@@ -74,24 +78,32 @@ package struct APIRouter: Sendable {
     /// The answer to a request whose body was too large to be read.
     func tooLarge(_ request: APIRequest) -> Response {
         let trace = request.trace()
-        var response = failure(Fault(.tooLarge, "a body has at most \(Limits.requestBytes) bytes"), trace)
+        let fault = Fault(.tooLarge, "a body has at most \(Limits.requestBytes) bytes")
+        let isForeign = goWebSocket?.call(at: request.target) != nil
+        var response = isForeign ? Self.goWebSocketTooLarge() : failure(fault, trace)
         finish(&response, request, trace)
         metrics.record(response.status.code, .zero)
         return response
     }
 
-    /// What is our own doing is told to the operator.
     private func failure(_ fault: Fault, _ trace: String) -> Response {
-        if fault.isOurs {
-            let level: Logger.Level = fault.code == .internalError ? .error : .warning
-            services.logger.log(
-                level: level, "request failed",
-                metadata: ["reason": "\(fault.reason.rawValue)", "cause": "\(fault.cause ?? "")", "trace": "\(trace)"])
-        }
+        report(fault, trace)
         return Envelope.failure(fault, now: services.clock.now)
     }
 
+    /// What is our own doing is told to the operator.
+    func report(_ fault: Fault, _ trace: String) {
+        guard fault.isOurs else { return }
+        let level: Logger.Level = fault.code == .internalError ? .error : .warning
+        services.logger.log(
+            level: level, "request failed",
+            metadata: ["reason": "\(fault.reason.rawValue)", "cause": "\(fault.cause ?? "")", "trace": "\(trace)"])
+    }
+
     private func answer(_ request: APIRequest, _ visitor: Visitor) async throws(Fault) -> Response {
+        if let goWebSocket, let call = goWebSocket.call(at: request.target) {
+            return await answer(call, of: goWebSocket, request, visitor)
+        }
         let target = try RequestTarget(request.target)
         guard let match = routes.find(target.segments) else {
             try take(.address(visitor.address), configuration.addressRequests)
@@ -142,7 +154,8 @@ package struct APIRouter: Sendable {
         }
     }
 
-    private func take(_ key: RateKey, _ rule: RateRule) throws(Fault) {
+    /// Takes one from a bucket; throws `rate_limited` where it is empty.
+    func take(_ key: RateKey, _ rule: RateRule) throws(Fault) {
         guard let wait = services.limiter.take(key, rule, now: services.clock.now) else { return }
         throw Fault(.rateLimited, "too many requests", retryAfter: wait)
     }

@@ -71,6 +71,7 @@ struct APIRequest: Sendable {
 
 extension HTTPField.Name {
     static let requestId = own("X-Request-Id")
+    static let apiKey = own("X-Api-Key")
     static let forwardedFor = own("X-Forwarded-For")
     static let referrerPolicy = own("Referrer-Policy")
     /// What proxies add to say that they are there.

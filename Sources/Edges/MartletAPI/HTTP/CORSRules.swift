@@ -24,8 +24,9 @@ struct CORSRules: Sendable {
             ])
     }
 
+    /// Says that the page may read the answer, unless the answer says so itself.
     func mark(_ response: inout Response, _ request: APIRequest) {
-        guard !origins.isEmpty else { return }
+        guard !origins.isEmpty, response.headers[.accessControlAllowOrigin] == nil else { return }
         response.headers[.vary] = [response.headers[.vary], "Origin"].compactMap { $0 }.joined(separator: ", ")
         guard let origin = allowed(request) else { return }
         response.headers[.accessControlAllowOrigin] = origin

@@ -59,5 +59,5 @@ enum Envelope {
     }
 
     /// Whole seconds, rounded up, at least one.
-    private static func seconds(_ duration: Duration) -> Int64 { max(1, (duration.milliseconds + 999) / 1000) }
+    static func seconds(_ duration: Duration) -> Int64 { max(1, (duration.milliseconds + 999) / 1000) }
 }
