@@ -38,6 +38,10 @@ struct Features: Sendable {
     let rooms: Rooms
     let sync: Sync
     let reader: EventReader
+    let postings: Postings
+    let deviceCursors: DeviceCursors
+    let roomHistory: RoomHistory
+    let apiKeys: APIKeys
 
     init(_ ports: Ports, _ configuration: ServerConfiguration, _ tokens: AccessTokens, _ revocations: Revocations) {
         let (database, log, broker, presence, clock) = (
@@ -71,6 +75,12 @@ struct Features: Sendable {
             clock: clock)
         rooms = Rooms(access: access, users: directory, presence: presence, configuration: configuration.messaging)
         sync = Sync(database: database, log: log, reader: reader)
+        postings = Postings(
+            access: access, database: database, log: log, limiter: ports.limiter, clock: clock,
+            configuration: configuration.messaging)
+        deviceCursors = DeviceCursors(database: database, log: log, reader: reader)
+        roomHistory = RoomHistory(log: log, reader: reader)
+        apiKeys = APIKeys(database: database, clock: clock)
     }
 
     /// Every operation of the API.
@@ -80,13 +90,16 @@ struct Features: Sendable {
             + GroupEndpoints(groups: groups).all + RoomEndpoints(rooms: rooms).all
     }
 
-    func authenticator(_ tokens: AccessTokens, _ revocations: Revocations) -> AccountAuthenticator {
-        AccountAuthenticator(accounts: accounts, tokens: tokens, revocations: revocations, users: users)
+    func authenticator(
+        _ tokens: AccessTokens, _ revocations: Revocations, _ clock: any TimeSource
+    ) -> AccountAuthenticator {
+        AccountAuthenticator(
+            accounts: accounts, tokens: tokens, revocations: revocations, users: users, clock: clock)
     }
 
     func gatewayServices(
         _ ports: Ports, _ presenceWriter: any PresenceWriter, _ tokens: AccessTokens, _ revocations: Revocations,
-        http: any HTTPEdge, departure: Departure
+        _ dialects: DialectsConfiguration, http: any HTTPEdge, departure: Departure
     ) -> GatewayServices {
         let source = MessagingSource(
             log: ports.log, access: access, groups: groups, rooms: rooms, syncing: sync, reader: reader)
@@ -94,10 +107,10 @@ struct Features: Sendable {
             log: ports.log, broker: ports.broker, presence: ports.presence, presenceWriter: presenceWriter,
             limiter: ports.limiter,
             clock: ports.clock,
-            authenticator: authenticator(tokens, revocations),
+            authenticator: authenticator(tokens, revocations, ports.clock),
             conversations: source, rights: source,
-            dialects: [SpokenDialect(NativeDialect(), runner: EndpointCommands(table: CommandTable(endpoints)))],
-            rosters: RosterAdapter(),
+            dialects: spoken(dialects, ports.clock),
+            rosters: RosterAdapter(friends: friends, groups: groups, cursors: deviceCursors),
             announcer: FriendAnnouncer(friends: friends, broker: ports.broker, logger: ports.logger), http: http,
             departure: departure)
     }

@@ -19,6 +19,7 @@ struct AccountAuthenticator: SessionAuthenticator, TokenAuthenticator {
     let tokens: AccessTokens
     let revocations: Revocations
     let users: any UserDirectory
+    let clock: any TimeSource
 
     /// The name is today's, not the token's. Where it cannot be looked up, the token's will do.
     func caller(from token: String, trace: String) async throws(Fault) -> Caller {
@@ -33,7 +34,16 @@ struct AccountAuthenticator: SessionAuthenticator, TokenAuthenticator {
         case .guest(let name):
             let card = try await accounts.guest(name: name, app: signIn.app, address: address)
             return Self.signedIn(card, signIn.device, session)
-        case .namedGuest, .number: throw Fault(.notAllowed, "tokens and guests' names are taken here")
+        case .namedGuest(let name):
+            guard let app = signIn.app else { throw .missing("appId") }
+            let now = clock.now
+            let card = try await accounts.namedGuest(name, app: app, address: address)
+            return Self.signedIn(card, signIn.device, session, at: now)
+        case .number(let number, let password):
+            let now = clock.now
+            let account = try await accounts.signIn(
+                number: number, password: password, app: signIn.app, address: address)
+            return Self.signedIn(account.card, signIn.device ?? .desktop, session, at: now)
         }
     }
 
@@ -47,11 +57,14 @@ struct AccountAuthenticator: SessionAuthenticator, TokenAuthenticator {
             caller: caller, username: identity.username, nickname: identity.name, issuedAt: identity.issuedAt)
     }
 
-    private static func signedIn(_ card: UserCard, _ device: DeviceKind?, _ session: SessionID) -> SessionUser {
+    private static func signedIn(
+        _ card: UserCard, _ device: DeviceKind?, _ session: SessionID, at time: Instant = .distantPast
+    ) -> SessionUser {
         let caller = Caller(
             user: card.id, app: card.app, role: card.role, device: device ?? .web, session: session, name: card.name,
             trace: session.text)
-        return SessionUser(caller: caller, username: card.username, nickname: card.nickname)
+        return SessionUser(
+            caller: caller, username: card.username, nickname: card.nickname, issuedAt: time)
     }
 
     func confirm(_ user: SessionUser) async throws(Fault) -> SessionUser {
@@ -111,7 +124,7 @@ struct EndpointCommands: CommandRunner {
     let table: CommandTable
 
     func run(_ command: UInt8, by requester: Requester, data: [UInt8]) async throws(Fault) -> [UInt8] {
-        guard case .caller(let caller) = requester else { throw Fault(.notSignedIn, "sign in first") }
+        guard let caller = requester.caller else { throw Fault(.notSignedIn, "sign in first") }
         return try await table.run(NativeCommandName(rawValue: command) ?? .unknown, caller: caller, data: data)
     }
 }
@@ -153,12 +166,4 @@ struct HummingbirdEdge: HTTPEdge {
     func adopt(_ channel: any Channel, claimed: IPAddress?) -> EventLoopFuture<@Sendable () async -> Void> {
         router.adopt(channel, claimed: claimed, logger: logger)
     }
-}
-
-struct RosterAdapter: RosterSource {
-    func roster(of caller: Caller, device: String) async throws(Fault) -> Roster {
-        Roster(friends: [], groups: [], missed: [], positions: [:])
-    }
-
-    func received(_ cursors: [ReceivedCursor]) async throws(Fault) {}
 }

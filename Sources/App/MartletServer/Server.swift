@@ -67,13 +67,13 @@ package final class Server: Sendable {
         let choice = GatewayChoice(directory: cluster.directory)
         let router = features.router(
             ports, configuration, metrics, secrets: secrets,
-            authenticator: features.authenticator(tokens, revocations), departure: departure,
+            authenticator: features.authenticator(tokens, revocations, clock), departure: departure,
             bus: cluster.check(behind: gatewayMetrics.behind)
         ) { () throws(Fault) in try choice.pick() }
         gateway = Gateway(
             configuration.gateway,
             features.gatewayServices(
-                ports, cluster.presenceWriter, tokens, revocations,
+                ports, cluster.presenceWriter, tokens, revocations, configuration.dialects,
                 http: HummingbirdEdge(router: router, logger: logger), departure: departure),
             gatewayMetrics, logger, group: loops)
         cluster.attach(gateway)

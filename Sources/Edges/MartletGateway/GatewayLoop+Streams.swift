@@ -1,5 +1,6 @@
 import DequeModule
 import MartletCore
+import MartletMessaging
 import MartletWire
 import NIOCore
 

@@ -37,14 +37,6 @@ package protocol RosterSource: Sendable {
     func received(_ cursors: [ReceivedCursor]) async throws(Fault)
 }
 
-/// How far a device has got a conversation.
-package struct ReceivedCursor: Sendable, Equatable {
-    package let user: UserID
-    package let device: String
-    package let conversation: ConversationID
-    package let seq: Int64
-}
-
 /// What the sessions follow, and what they missed.
 package protocol ConversationSource: Sendable {
     /// The groups of a user.
@@ -67,10 +59,11 @@ package protocol WriteRights: Sendable {
 }
 
 /// Who has a command run.
-package enum Requester: Sendable {
-    case caller(Caller)
-    /// Nobody has signed in yet; the client's address, for rate limits.
-    case visitor(address: String)
+package struct Requester: Sendable {
+    /// Nil where nobody has signed in yet.
+    package let caller: Caller?
+    /// The client's, for rate limits.
+    package let address: String
 }
 
 /// Runs those commands of a dialect that have nothing to do with the session itself.

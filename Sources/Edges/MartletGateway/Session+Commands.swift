@@ -40,7 +40,7 @@ extension Session {
 
     private func run(_ data: [UInt8], _ ticket: Ticket) {
         let runner = gateway.services.dialects[Int(dialectIndex)].runner
-        let requester = caller.map { Requester.caller($0) } ?? .visitor(address: address)
+        let requester = Requester(caller: caller, address: address)
         let asked = id
         loop.leaveLoop(self) { () throws(Fault) in
             try await runner.run(ticket.command, by: requester, data: data)

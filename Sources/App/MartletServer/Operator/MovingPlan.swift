@@ -7,7 +7,7 @@ enum MovingPlan {
     static let features = [
         "counters", "users", "token_families", "refresh_tokens", "revocations", "friend_requests", "friends", "blocks",
         "chat_groups", "group_members", "group_requests", "group_invitations", "participants",
-        "api_keys",
+        "api_keys", "device_cursors", "posted_messages",
     ]
 
     /// The log's, which PostgreSQL keeps in another way.

@@ -1,4 +1,7 @@
+import MartletAPI
+import MartletAccounts
 import MartletCore
+import MartletGateway
 import MartletWire
 
 /// The older protocols that the server speaks besides its own. All of them are off until they are asked for.
