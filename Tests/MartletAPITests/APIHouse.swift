@@ -117,6 +117,8 @@ struct APIHouse {
     /// Whom a proxy's header names on every connection.
     var claimed: IPAddress?
     var metricsToken: String? = "metrics-token-for-tests"
+    /// The gowebsocket dialect, where it is on.
+    var goWebSocket: GoWebSocketRoutes?
     let clock = HandClock()
     let registry = MetricRegistry()
 
@@ -139,7 +141,7 @@ struct APIHouse {
         services.isLeaving = { [isLeaving] in isLeaving }
         return APIRouter(
             endpoints: TestEndpoints.all, assets: [Self.page, Self.scriptAsset], pagePolicy: "default-src 'self'",
-            services: services, configuration: configuration)
+            goWebSocket: goWebSocket, services: services, configuration: configuration)
     }
 
     /// Serves for as long as `body` runs.

@@ -73,6 +73,15 @@ package enum WebAssets {
         WebAsset("/web/view-shell.js", .script, PackageResources.view_shell_js),
     ]
 
+    /// `/home/index` of the gowebsocket dialect: a template, with `{{appId}}` and `{{rooms}}` where the numbers go.
+    package static let roomPage: [UInt8] = PackageResources.home_html
+
+    /// What that page loads besides; it is served only where the dialect is.
+    package static let room: [WebAsset] = [
+        WebAsset("/web/home.css", .css, PackageResources.home_css),
+        WebAsset("/web/home.js", .script, PackageResources.home_js),
+    ]
+
     private static let byPath = Dictionary(uniqueKeysWithValues: all.map { ($0.path, $0) })
 
     /// The asset at a path; nil where the client has none, which includes `/index.html`: each asset has one address.
