@@ -116,6 +116,9 @@ struct Village {
     let rooms: Rooms
     let sync: Sync
     let reader: EventReader
+    let postings: Postings
+    let deviceCursors: DeviceCursors
+    let roomHistory: RoomHistory
 
     init(_ configuration: MessagingConfiguration = MessagingConfiguration()) async throws {
         store = try await StoreEngine.open(clock: clock)
@@ -134,6 +137,10 @@ struct Village {
             broker: broker, clock: clock)
         rooms = Rooms(access: access, users: directory, presence: presence, configuration: configuration)
         sync = Sync(database: database, log: log, reader: reader)
+        postings = Postings(
+            access: access, database: database, log: log, limiter: limiter, clock: clock, configuration: configuration)
+        deviceCursors = DeviceCursors(database: database, log: log, reader: reader)
+        roomHistory = RoomHistory(log: log, reader: reader)
     }
 
     /// A new account; its username is its name in small letters.
@@ -153,6 +160,28 @@ struct Village {
             strangersMayWrite: true)
         directory.known.withLock { $0[id] = card }
         return Caller(user: id, app: app, role: role, device: .web, name: name)
+    }
+
+    func card(_ caller: Caller) throws(Fault) -> UserCard {
+        guard let card = directory.known.withLock({ $0[caller.user] }) else { throw Fault(.unknownUser, "no card") }
+        return card
+    }
+
+    /// Posts a text; as the app's own server where nothing else is said.
+    @discardableResult
+    func post(
+        _ text: String, _ sender: Caller, to target: PostingTarget, id: String = "",
+        by poster: Poster = .backend(app: nil)
+    ) async throws(Fault) -> PostingOutcome {
+        try await postings.post(posting(text, sender, to: target, id: id), by: poster)
+    }
+
+    func posting(
+        _ text: String, _ sender: Caller, to target: PostingTarget, id: String = ""
+    ) throws(Fault) -> Posting {
+        Posting(
+            app: sender.app, messageId: id, sender: try card(sender), target: target, kind: .text,
+            content: JSONWriter.object { $0.field("text", text) })
     }
 
     /// Sends a text and moves the clock on by a second.
