@@ -26,8 +26,8 @@ PROFILES = {
     "room-500-window": "Room of 500, eight messages under way",
 }
 
-# What the protocols' own servers did: deliveries a second, CPU seconds per million deliveries. Measured on a machine of this kind, two cores,
-# with connections as they are here for rooms and one figure for pairs; they store nothing and deliver at most once.
+# What the protocols' own servers did: deliveries a second, CPU seconds per million deliveries. Source: measured on a machine of this
+# kind, rooms of the same sizes and one figure for pairs; not stored, at most once.
 GOWEBSOCKET_PAIRS, CLUSTERCHAT_PAIRS, CLUSTERCHAT_ROOM = (7_000, 206), (61_000, 19.8), (49_000, 20.8)
 OTHERS = {
     ("gowebsocket", "pairs-100"): GOWEBSOCKET_PAIRS,
@@ -38,14 +38,15 @@ OTHERS = {
     **{(group, "room-100"): CLUSTERCHAT_ROOM for group in ("seed", "course", "paced")},
 }
 HEAD = [
-    "protocol", "per second", "CPU", "p50 / p99 / p99.9 / max ms", "old server", "its CPU", "rate: ours / old", "CPU: ours / old",
-    "sent", "delivered", "lost / repeated / out of order",
+    "protocol", "per second", "CPU", "p50 / p99 / p99.9 / max ms", "old server", "its CPU", "rate: ours / old",
+    "CPU: ours / old", "sent", "delivered", "lost / repeated / out of order",
 ]
 LEGEND = """\
-*Per second* counts deliveries; *CPU* is the server's CPU seconds per million deliveries, user and system time of all its processes. The old \
-servers' figures are of gowebsocket and of a clusterchat server, measured on a machine of this kind; not stored, at most once. Here each \
-message is stored (fsync) before it is delivered. A rate above 1 × and CPU below 1 × are in our favour. *Paced*: the server leaves 5 ms between two \
-messages to one client, as it does unless told otherwise; elsewhere the pause is 0."""
+*Per second* counts deliveries; *CPU* is the server's CPU seconds per million deliveries, user and system time of all its \
+processes. The old servers' figures are of gowebsocket's and clusterchat's own servers, measured on a machine of this kind; not \
+stored, at most once. Here each message is stored (fsync) before it is delivered. A rate above 1 × and CPU below 1 × are in our \
+favour. *Paced*: the server leaves 5 ms between two messages to one client, as it does unless told otherwise; elsewhere the pause \
+is 0."""
 
 
 def row(group, profile, result):

@@ -94,18 +94,18 @@ END
     if [ -n "$2" ]; then echo "  pace: $2"; fi
 }
 
-# start NUMBERING PACE: sets `server`, `port` and `chat_port`.
+# start GROUP NUMBERING PACE: sets `server`, `port` and, where the group needs it, `chat_port`.
 start() {
     rm -rf "$folder/data"
     cp -a "$folder/people" "$folder/data"
-    configure "$1" "$2" >"$folder/martlet.yaml"
+    configure "$2" "$3" >"$folder/martlet.yaml"
     : >"$folder/output"
     "$martlet" serve --config "$folder/martlet.yaml" --data "$folder/data" --port 0 --no-rate-limits \
         >"$folder/output" 2>&1 </dev/null &
     server=$!
     port= chat_port=
     local tries=0
-    until [ -n "$port" ] && [ -n "$chat_port" ]; do
+    until [ -n "$port" ] && { [ -n "$chat_port" ] || [[ " native gowebsocket " == *" $1 "* ]]; }; do
         if ! kill -0 "$server" 2>/dev/null || [ $((tries += 1)) -gt 200 ]; then
             echo "the server did not start:" >&2
             tail -n 20 "$folder/output" >&2
@@ -132,7 +132,7 @@ measure() {
         course) numbering=course ;;
         paced) pace= ;;
     esac
-    if ! start "$numbering" "$pace"; then
+    if ! start "$group" "$numbering" "$pace"; then
         failed=1
         stop
         return

@@ -7,14 +7,14 @@ import Testing
 
 /// As much of a clusterchat server as a run needs.
 private final class ClusterChatServer: StandInRules {
-    private let numbering: ClusterChatNumbering
+    private let numbering: ClusterChatNumbers
     private let copies: Int
     private var users: [(name: String, password: String)] = []
     private var online: [Int: StandInConnection] = [:]
     private var groups: [(name: String, members: Set<Int>)] = []
 
     /// Delivers each chat so many times.
-    init(_ numbering: ClusterChatNumbering, copies: Int = 1) {
+    init(_ numbering: ClusterChatNumbers, copies: Int = 1) {
         self.numbering = numbering
         self.copies = copies
     }
@@ -85,7 +85,7 @@ private final class ClusterChatServer: StandInRules {
 
 @Suite struct ClusterChatRunTests {
     private func run(
-        _ load: PeerLoad, _ numbering: ClusterChatNumbering, copies: Int = 1
+        _ load: PeerLoad, _ numbering: ClusterChatNumbers, copies: Int = 1
     ) async throws -> PeerReport {
         try await withStandIn {
             ClusterChatServer(numbering, copies: copies)
@@ -96,20 +96,20 @@ private final class ClusterChatServer: StandInRules {
             plan.duration = .milliseconds(100)
             plan.warmup = .milliseconds(20)
             plan = try await ClusterChatPreparation(plan, pause: .milliseconds(1)).prepared()
-            return try await PeerRun<ClusterChatDialect>(plan).report()
+            return try await PeerRun<ClusterChatPeer>(plan).report()
         }
     }
 
-    @Test(arguments: ClusterChatNumbering.allCases)
-    func pairsThatRegisterThemselvesWriteToOneAnother(_ numbering: ClusterChatNumbering) async throws {
+    @Test(arguments: ClusterChatNumbers.allCases)
+    func pairsThatRegisterThemselvesWriteToOneAnother(_ numbering: ClusterChatNumbers) async throws {
         let report = try await run(.pairs, numbering)
         #expect(report.integrity.sent > 0)
         #expect(report.integrity.delivered == report.integrity.sent)
         #expect(report.integrity.isSound)
     }
 
-    @Test(arguments: ClusterChatNumbering.allCases)
-    func aRoomIsAGroupThatAllHaveJoined(_ numbering: ClusterChatNumbering) async throws {
+    @Test(arguments: ClusterChatNumbers.allCases)
+    func aRoomIsAGroupThatAllHaveJoined(_ numbering: ClusterChatNumbers) async throws {
         let report = try await run(.room, numbering)
         #expect(report.integrity.sent > 0)
         #expect(report.integrity.delivered == 5 * report.integrity.sent)

@@ -91,7 +91,7 @@ private final class GoWebSocketServer: StandInRules {
             plan.window = 4
             plan.duration = .milliseconds(100)
             plan.warmup = .milliseconds(20)
-            return try await PeerRun<GoWebSocketDialect>(plan).report()
+            return try await PeerRun<GoWebSocketPeer>(plan).report()
         }
     }
 

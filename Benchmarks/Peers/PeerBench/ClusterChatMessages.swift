@@ -4,7 +4,7 @@ import MartletWire
 import NIOCore
 
 /// What the two families of clusterchat call their messages.
-enum ClusterChatNumbering: String, Sendable, CaseIterable {
+enum ClusterChatNumbers: String, Sendable, CaseIterable {
     case seed, course
 
     static let login = 1
@@ -44,12 +44,12 @@ struct ClusterChatRequests: Sendable {
     /// A message to a client has at most 1,023 bytes, of which its other members take less than 200.
     static let mostText = 800
 
-    let numbering: ClusterChatNumbering
+    let numbering: ClusterChatNumbers
 
     func login(_ user: ClusterChatUser) -> [UInt8] {
         Self.bytes {
             $0.field("id", user.id)
-            $0.field("msgid", Int64(ClusterChatNumbering.login))
+            $0.field("msgid", Int64(ClusterChatNumbers.login))
             $0.field("password", user.password)
         }
     }

@@ -1,7 +1,8 @@
 import MartletBench
 
-/// What has to be there before clients come in: users, and for a room the group with all of them in it. Everything
-/// goes through the protocol itself.
+/// What has to be there before clients come in: users, and for a room a new group with all of them in it. Everything
+/// goes through the protocol itself, which tells a group's number in a sign-in's answer of 1,023 bytes: users who are in
+/// many groups already may not see it.
 struct ClusterChatPreparation {
     /// Passwords are hashed with much work: more at once would not be faster.
     private static let atOnce = 4
@@ -52,7 +53,7 @@ struct ClusterChatPreparation {
     /// sign-out: it is asked a few times.
     private func createGroup(by owner: ClusterChatUser) async throws -> Int64 {
         try await ClusterChatClient.connected(port: plan.port) { client in
-            let first = try await client.ask(requests.login(owner), ClusterChatNumbering.loginAnswer)
+            let first = try await client.ask(requests.login(owner), ClusterChatNumbers.loginAnswer)
             guard first.errno == 0 else { throw BenchFailure("\(owner.id) can't sign in: \(first.refusal)") }
             try await client.say(requests.createGroup(by: owner.id, name: runName))
             var said = "no group of that name"
@@ -60,7 +61,7 @@ struct ClusterChatPreparation {
                 try await Task.sleep(for: pause)
                 try await client.say(requests.logout(owner.id))
                 try await Task.sleep(for: pause)
-                let answer = try await client.ask(requests.login(owner), ClusterChatNumbering.loginAnswer)
+                let answer = try await client.ask(requests.login(owner), ClusterChatNumbers.loginAnswer)
                 guard answer.errno == 0 else {
                     said = answer.refusal
                     continue
@@ -76,7 +77,7 @@ struct ClusterChatPreparation {
 
     private func join(_ group: Int64, _ user: ClusterChatUser) async throws {
         try await ClusterChatClient.connected(port: plan.port) { client in
-            let answer = try await client.ask(requests.login(user), ClusterChatNumbering.loginAnswer)
+            let answer = try await client.ask(requests.login(user), ClusterChatNumbers.loginAnswer)
             guard answer.errno == 0 else { throw BenchFailure("\(user.id) can't sign in: \(answer.refusal)") }
             try await client.say(requests.join(group, by: user.id))
             try await Task.sleep(for: pause)

@@ -11,7 +11,7 @@ struct OlderOptions: ParsableArguments {
     var sendingPort: Int?
 
     @Option(help: "What messages are called: seed or course (clusterchat).")
-    var numbering = ClusterChatNumbering.seed
+    var numbering = ClusterChatNumbers.seed
 
     @Option(
         help: """
@@ -44,4 +44,4 @@ struct OlderOptions: ParsableArguments {
     }
 }
 
-extension ClusterChatNumbering: ExpressibleByArgument {}
+extension ClusterChatNumbers: ExpressibleByArgument {}

@@ -86,8 +86,8 @@ struct DriveCommand: AsyncParsableCommand {
         let report =
             switch speech {
             case .martlet: try await PeerRun<MartletDialect>(plan).report()
-            case .gowebsocket: try await PeerRun<GoWebSocketDialect>(plan).report()
-            case .clusterchat: try await PeerRun<ClusterChatDialect>(plan).report()
+            case .gowebsocket: try await PeerRun<GoWebSocketPeer>(plan).report()
+            case .clusterchat: try await PeerRun<ClusterChatPeer>(plan).report()
             case .floor: try await PeerRun<FloorDialect>(plan).report()
             case .redis: try await PeerRun<RedisDialect>(plan).report()
             case .nats: try await PeerRun<NATSDialect>(plan).report()

@@ -28,7 +28,7 @@ struct PeerPlan: Sendable {
     /// The app of gowebsocket, which is its room, too.
     var app = 101
     /// What a clusterchat server calls its messages, and who signs in to it: one for each connection.
-    var numbering = ClusterChatNumbering.seed
+    var numbering = ClusterChatNumbers.seed
     var users: [ClusterChatUser] = []
     /// The clusterchat group that is the room.
     var group: Int64?

@@ -4,7 +4,7 @@ import Testing
 
 @testable import PeerBench
 
-@Suite struct GoWebSocketDialectTests {
+@Suite struct GoWebSocketPeerTests {
     private let pairs = PeerPlan(.pairs, port: 99, connections: 4)
     private let signedIn = frame(
         #"{"seq":"1","cmd":"login","response":{"code":200,"codeMsg":"Success","data":null}}"#)
@@ -23,7 +23,7 @@ import Testing
 
     /// What a sender's second connection makes of `bytes`, behind messages 0 and 1.
     private func hearBeside(_ bytes: [UInt8], at place: Int) throws -> [PeerEvent] {
-        var dialect = GoWebSocketDialect(2, pairs)
+        var dialect = GoWebSocketPeer(2, pairs)
         _ = published(&dialect, 0, due: 10)
         _ = published(&dialect, 1, due: 11)
         var events: [PeerEvent] = []
@@ -39,7 +39,7 @@ import Testing
     @Test func signsInAsAGuestAndReadsPushesAtEverySplit() throws {
         let enter = #"{"seq":"5","cmd":"enter","response":{"code":200,"data":{"msg":"哈喽~","from":"马远"}}}"#
         let bytes = frame(enter) + signedIn + frame(enter) + push(pairs.text(3, 5, due: 1))
-        let heard = try hearFramesAtEverySplit(bytes) { GoWebSocketDialect(2, pairs) }
+        let heard = try hearFramesAtEverySplit(bytes) { GoWebSocketPeer(2, pairs) }
         #expect(heard.events == [.other, .other, .ready, .other, .message(pairs.mark(3, 5, due: 1))])
         let sent = String(decoding: heard.sent, as: UTF8.self)
         #expect(sent == #"{"seq":"1","cmd":"login","data":{"userId":"u2","appId":101}}"#)
@@ -49,7 +49,7 @@ import Testing
         var plan = pairs
         plan.app = 102
         plan.sendingPort = 98
-        var dialect = GoWebSocketDialect(2, plan)
+        var dialect = GoWebSocketPeer(2, plan)
         let text = String(decoding: published(&dialect, 7, due: 99), as: UTF8.self)
         let run = String(plan.run, radix: 16)
         let form = "appId=102&userId=u3&from=u2&msgId=\(run)-2-00000007&message=\(plan.text(2, 7, due: 99))"
@@ -61,7 +61,7 @@ import Testing
 
     @Test func postsToTheRoom() {
         let plan = PeerPlan(.room, port: 99, connections: 4)
-        var dialect = GoWebSocketDialect(0, plan)
+        var dialect = GoWebSocketPeer(0, plan)
         let text = String(decoding: published(&dialect, 1, due: 2), as: UTF8.self)
         #expect(text.hasPrefix("POST /user/sendMessageAll HTTP/1.1\r\n"))
         #expect(text.contains("\r\n\r\nappId=101&userId=u0&msgId="))
@@ -103,7 +103,7 @@ import Testing
         #"{"seq":"1","cmd":"login","response":{"code":1003,"codeMsg":"未授权","data":null}}"#, "数据不合法",
     ])
     func aRefusedSignInEndsTheRun(_ text: String) throws {
-        var dialect = GoWebSocketDialect(2, pairs)
+        var dialect = GoWebSocketPeer(2, pairs)
         _ = try open(&dialect)
         let failed = fails { _ = try hear(&dialect, [frame(text)[...]]) }
         #expect(failed)

@@ -4,10 +4,10 @@ import Testing
 
 @testable import PeerBench
 
-@Suite struct ClusterChatDialectTests {
-    private let signedIn = #"{"errno":0,"id":12,"msgid":2,"name":"cleo"}"# + "\0"
+@Suite struct ClusterChatPeerTests {
+    private let signedIn = #"{"errno":0,"groups":["{}"],"id":12,"msgid":2,"name":"cleo"}"# + "\0"
 
-    private func plan(_ load: PeerLoad, _ numbering: ClusterChatNumbering = .seed) -> PeerPlan {
+    private func plan(_ load: PeerLoad, _ numbering: ClusterChatNumbers = .seed) -> PeerPlan {
         var plan = PeerPlan(load, port: 99, connections: 4)
         plan.users = (10..<14).map { ClusterChatUser(id: $0, password: "secret\($0)") }
         plan.numbering = numbering
@@ -17,13 +17,13 @@ import Testing
 
     /// What a client that has signed in writes.
     private func chat(_ number: Int, _ plan: PeerPlan) throws -> String {
-        var dialect = ClusterChatDialect(number, plan)
+        var dialect = ClusterChatPeer(number, plan)
         _ = try hear(&dialect, [Array(signedIn.utf8)[...]])
         return String(decoding: published(&dialect, 7, due: 99), as: UTF8.self)
     }
 
     @Test func signsInWithNumberAndPassword() {
-        var dialect = ClusterChatDialect(2, plan(.pairs))
+        var dialect = ClusterChatPeer(2, plan(.pairs))
         let text = beginning(&dialect)
         #expect(text == #"{"id":12,"msgid":1,"password":"secret12"}"# + "\0")
     }
@@ -33,13 +33,13 @@ import Testing
         let first = #"{"id":13,"msg":"\#(plan.text(3, 5, due: 1))","msgid":5,"name":"dora","time":"t","to":12}"#
         let second = #"{"id":13,"msg":"hello","msgid":5,"name":"dora","time":"t","to":12}"#
         let bytes = Array((signedIn + first + "\0" + second + "\0").utf8)
-        let heard = try hearAtEverySplit(bytes) { ClusterChatDialect(2, plan) }
+        let heard = try hearAtEverySplit(bytes) { ClusterChatPeer(2, plan) }
         #expect(heard.events == [.ready, .message(plan.mark(3, 5, due: 1)), .other])
         #expect(heard.sent.isEmpty)
     }
 
-    @Test(arguments: [(ClusterChatNumbering.seed, 5, "to"), (.course, 6, "toid")])
-    func writesToThePartner(_ numbering: ClusterChatNumbering, _ number: Int, _ key: String) throws {
+    @Test(arguments: [(ClusterChatNumbers.seed, 5, "to"), (.course, 6, "toid")])
+    func writesToThePartner(_ numbering: ClusterChatNumbers, _ number: Int, _ key: String) throws {
         let plan = plan(.pairs, numbering)
         let text = try chat(2, plan)
         let time = "2024-01-01 00:00:00"
@@ -49,8 +49,8 @@ import Testing
         #expect(text == wanted)
     }
 
-    @Test(arguments: [(ClusterChatNumbering.seed, 9), (.course, 10)])
-    func writesToTheGroup(_ numbering: ClusterChatNumbering, _ number: Int) throws {
+    @Test(arguments: [(ClusterChatNumbers.seed, 9), (.course, 10)])
+    func writesToTheGroup(_ numbering: ClusterChatNumbers, _ number: Int) throws {
         let plan = plan(.room, numbering)
         let text = try chat(0, plan)
         let wanted =
@@ -63,13 +63,20 @@ import Testing
         #"{"errmsg":"id is online","errno":2,"msgid":2}"#, #"{"msgid":2}"#, "hello",
     ])
     func aRefusedSignInEndsTheRun(_ text: String) {
-        var dialect = ClusterChatDialect(2, plan(.pairs))
+        var dialect = ClusterChatPeer(2, plan(.pairs))
         let failed = fails { _ = try hear(&dialect, [Array((text + "\0").utf8)[...]]) }
         #expect(failed)
     }
 
+    @Test func whoIsInNoGroupHearsNoRoom() {
+        var dialect = ClusterChatPeer(2, plan(.room))
+        let answer = #"{"errno":0,"id":12,"msgid":2,"name":"cleo"}"# + "\0"
+        let failed = fails { _ = try hear(&dialect, [Array(answer.utf8)[...]]) }
+        #expect(failed)
+    }
+
     @Test func refusesAMessageWithoutAnEnd() {
-        var dialect = ClusterChatDialect(2, plan(.pairs))
+        var dialect = ClusterChatPeer(2, plan(.pairs))
         let bytes = [UInt8](repeating: 0x20, count: 70_000)
         let failed = fails { _ = try hear(&dialect, [bytes[...]]) }
         #expect(failed)

@@ -4,7 +4,7 @@ import NIOCore
 /// gowebsocket: named guests in one room, who hear over a WebSocket and write over HTTP. Each writer has one HTTP
 /// connection that stays open, on which answers come in the order of the requests: what is under way at once stays in
 /// order.
-struct GoWebSocketDialect: PeerDialect, ~Copyable {
+struct GoWebSocketPeer: PeerDialect, ~Copyable {
     static let answers = true
     static let sendsBeside = true
 

@@ -2,7 +2,7 @@ import MartletBench
 import NIOCore
 
 /// clusterchat: JSON and a NUL over TCP, without answers to messages.
-struct ClusterChatDialect: PeerDialect {
+struct ClusterChatPeer: PeerDialect {
     static let answers = false
 
     private let requests: ClusterChatRequests
@@ -33,8 +33,10 @@ struct ClusterChatDialect: PeerDialect {
         guard let item = try bytes.readClusterChatMessage() else { return nil }
         if message != nil { return finder.find(item.readableBytesUInt8Span).map(PeerEvent.message) ?? .other }
         let answer = try ClusterChatAnswer(item)
-        guard answer.msgid == ClusterChatNumbering.loginAnswer else { return .other }
+        guard answer.msgid == ClusterChatNumbers.loginAnswer else { return .other }
         guard answer.errno == 0 else { throw BenchFailure("signing in was refused with \(answer.refusal)") }
+        // An answer has room for some groups only: which they are says nothing.
+        if group != nil, (answer.groups ?? []).isEmpty { throw BenchFailure("\(user.id) is in no group") }
         let name = answer.name ?? ""
         message =
             group.map { requests.chat(in: $0, by: user.id, name: name, text: text) }
