@@ -188,8 +188,7 @@ let package = Package(
             "PeerBenchTests",
             [
                 "MartletCore", "MartletWire", "MartletBench", "PeerBench",
-                .product(name: "NIOCore", package: "swift-nio"),
-            ]),
+            ] + nio),
         tests("MartletBusTests", ["MartletCore", "MartletBus"]),
         // Servers that tests start: PostgreSQL, Redis.
         .target(

@@ -21,9 +21,9 @@ import Testing
     }
 
     @Test func measuresAProcessAndKnowsWhereThereIsNone() throws {
-        let tree = try #require(ProcessTree(of: 1))
+        let tree = try #require(ProcessTree(of: [1]))
         #expect(tree.processes >= 1)
-        let none = ProcessTree(of: .max)
+        let none = ProcessTree(of: [.max])
         #expect(none == nil)
     }
 }

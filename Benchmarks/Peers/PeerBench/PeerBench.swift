@@ -27,7 +27,9 @@ struct DriveCommand: AsyncParsableCommand {
             """)
 
     enum Speech: String, ExpressibleByArgument, CaseIterable {
-        case martlet, floor, redis, nats, mqtt, xmpp
+        case martlet, gowebsocket, clusterchat, floor, redis, nats, mqtt, xmpp
+
+        var path: String { self == .gowebsocket ? "/acc" : "/ws" }
     }
 
     @Argument(help: "What the server speaks: \(Speech.allCases.map(\.rawValue).joined(separator: ", ")).")
@@ -39,11 +41,14 @@ struct DriveCommand: AsyncParsableCommand {
     @Option(help: "The server's port on 127.0.0.1; nothing else is measured.")
     var port: Int
 
-    @Option(help: "Where its WebSocket is.")
-    var path = "/ws"
+    @Option(help: "Where its WebSocket is (default: /ws, and /acc for gowebsocket).")
+    var path: String?
 
     @Option(help: "A file with a line `<userId> <accessToken>` for each connection (martlet).")
     var tokens: String?
+
+    @OptionGroup(title: "gowebsocket and clusterchat")
+    var older: OlderOptions
 
     @Option(help: "Connections; a room's sender is one of them.")
     var connections = 100
@@ -63,8 +68,8 @@ struct DriveCommand: AsyncParsableCommand {
     @Option(help: "Bytes of a message's text.")
     var size = 100
 
-    @Option(help: "The server's process; its children count too.")
-    var serverPid: Int32?
+    @Option(help: "The server's process; its children count too. May be given several times.")
+    var serverPid: [Int32] = []
 
     @Option(help: "What the report calls the server.")
     var system: String?
@@ -76,10 +81,13 @@ struct DriveCommand: AsyncParsableCommand {
     var jsonFile: String?
 
     func run() async throws {
-        let plan = try plan()
+        var plan = try plan()
+        if speech == .clusterchat { plan = try await ClusterChatPreparation(plan).prepared() }
         let report =
             switch speech {
             case .martlet: try await PeerRun<MartletDialect>(plan).report()
+            case .gowebsocket: try await PeerRun<GoWebSocketPeer>(plan).report()
+            case .clusterchat: try await PeerRun<ClusterChatPeer>(plan).report()
             case .floor: try await PeerRun<FloorDialect>(plan).report()
             case .redis: try await PeerRun<RedisDialect>(plan).report()
             case .nats: try await PeerRun<NATSDialect>(plan).report()
@@ -96,13 +104,14 @@ struct DriveCommand: AsyncParsableCommand {
         var plan = PeerPlan(load, port: port, connections: connections)
         plan.system = system ?? speech.rawValue
         plan.profile = profile ?? load.rawValue
-        plan.path = path
+        plan.path = path ?? speech.path
         plan.rate = rate
         plan.window = window
         plan.duration = .seconds(duration)
         plan.warmup = .seconds(warmup)
         plan.size = size
-        plan.server = serverPid
+        plan.servers = serverPid
+        if speech == .gowebsocket || speech == .clusterchat { try older.apply(to: &plan, speech) }
         if let tokens {
             guard let text = try? String(contentsOfFile: tokens, encoding: .utf8) else {
                 throw ValidationError("the file \(tokens) can't be read")

@@ -1,8 +1,7 @@
 import MartletBench
 import NIOCore
 
-/// One connection of the run: bytes through the dialect, and what belongs to its sender and receiver. Belongs to its
-/// loop.
+/// One client of the run: bytes through the dialect, and what belongs to its sender and receiver. Belongs to its loop.
 final class PeerConnection<Dialect: PeerDialect & ~Copyable>: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
@@ -43,6 +42,9 @@ final class PeerConnection<Dialect: PeerDialect & ~Copyable>: ChannelInboundHand
     /// On its way out within this turn of the loop.
     private var outgoing = ByteBuffer()
     private var isWaiting = false
+    /// What messages go out over, where the dialect sends beside, and those on their way out.
+    private var sending: SendingChannel<Dialect>?
+    private var posts = ByteBuffer()
 
     init(_ number: Int, _ loop: PeerLoop<Dialect>) {
         self.number = number
@@ -89,8 +91,39 @@ final class PeerConnection<Dialect: PeerDialect & ~Copyable>: ChannelInboundHand
     /// Goes out with the loop's next flush.
     func publish(_ counter: UInt32, due: UInt64) {
         guard willWrite() else { return }
-        dialect.publish(counter, due: due, into: &outgoing)
+        if Dialect.sendsBeside {
+            dialect.publish(counter, due: due, into: &posts)
+        } else {
+            dialect.publish(counter, due: due, into: &outgoing)
+        }
     }
+
+    /// True where the client has all the connections that it needs, once it is signed in.
+    var canSend: Bool { !Dialect.sendsBeside || number >= loop.plan.senders || sending?.isActive == true }
+
+    /// A handler for the connection that messages go out over.
+    func makeSending() -> SendingChannel<Dialect> {
+        let sending = SendingChannel(self)
+        self.sending = sending
+        return sending
+    }
+
+    func sendingBegan() { loop.happened(.ready, self, loop.now) }
+
+    func sendingEnded() { loop.disconnected(self) }
+
+    /// What came over that connection; leaves half an item in `bytes`.
+    func readBeside(_ bytes: inout ByteBuffer) {
+        let now = NIODeadline.now().uptimeNanoseconds
+        do {
+            while let event = try dialect.nextBeside(&bytes) { loop.happened(event, self, now) }
+        } catch {
+            loop.fail("\(loop.plan.system) broke the protocol: \(error)")
+            sending?.end()
+        }
+    }
+
+    func finishTurn() { loop.flush() }
 
     func beat() {
         dialect.beat(into: &replies)
@@ -109,6 +142,7 @@ final class PeerConnection<Dialect: PeerDialect & ~Copyable>: ChannelInboundHand
             isWaiting = true
             // Allocates only where the last one is still on its way out.
             outgoing.clear()
+            posts.clear()
             loop.willFlush(self)
         }
         return true
@@ -116,6 +150,7 @@ final class PeerConnection<Dialect: PeerDialect & ~Copyable>: ChannelInboundHand
 
     func flush() {
         isWaiting = false
+        if posts.readableBytes > 0 { sending?.write(posts) }
         guard let context, outgoing.readableBytes > 0 else { return }
         context.writeAndFlush(wrapOutboundOut(outgoing), promise: nil)
     }
@@ -123,6 +158,7 @@ final class PeerConnection<Dialect: PeerDialect & ~Copyable>: ChannelInboundHand
     func end() {
         phase = .ended
         context?.close(promise: nil)
+        sending?.end()
     }
 }
 

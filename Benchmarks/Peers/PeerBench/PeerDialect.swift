@@ -8,6 +8,10 @@ protocol PeerDialect: ~Copyable, SendableMetatype {
     /// taken.
     static var answers: Bool { get }
 
+    /// True where each sender has a second connection to the plan's `sendingPort`, and its messages go out over that
+    /// one alone: HTTP beside a WebSocket.
+    static var sendsBeside: Bool { get }
+
     /// `number`: the connection's, from 0.
     init(_ number: Int, _ plan: PeerPlan)
 
@@ -18,6 +22,9 @@ protocol PeerDialect: ~Copyable, SendableMetatype {
     /// to `out`; nil: more bytes are needed. Throws where the server breaks the protocol or refuses.
     mutating func next(_ bytes: inout ByteBuffer, _ out: inout ByteBuffer) throws -> PeerEvent?
 
+    /// Takes the next item out of what came over the second connection of a sender, where it has one; else as `next`.
+    mutating func nextBeside(_ bytes: inout ByteBuffer) throws -> PeerEvent?
+
     /// Writes a message. Only of a sender that is ready.
     mutating func publish(_ counter: UInt32, due: UInt64, into out: inout ByteBuffer)
 
@@ -26,6 +33,8 @@ protocol PeerDialect: ~Copyable, SendableMetatype {
 }
 
 extension PeerDialect where Self: ~Copyable {
+    static var sendsBeside: Bool { false }
+    mutating func nextBeside(_ bytes: inout ByteBuffer) throws -> PeerEvent? { nil }
     mutating func beat(into out: inout ByteBuffer) {}
 }
 
@@ -44,20 +53,24 @@ enum PeerEvent: Equatable, Sendable {
 struct MarkedBytes: Sendable {
     private(set) var bytes: [UInt8]
     private let mark: Int
+    private let counter: Int?
 
     /// `text` begins with a mark.
     init(before: String, text: [UInt8], after: String = "") {
         self.init(before: Array(before.utf8), text: text, after: Array(after.utf8))
     }
 
-    init(before: [UInt8], text: [UInt8], after: [UInt8] = []) {
+    /// `counter`: where eight digits of `before` hold the message's number once more; nil: nowhere.
+    init(before: [UInt8], text: [UInt8], after: [UInt8] = [], counter: Int? = nil) {
         bytes = before + text + after
         mark = before.count
+        self.counter = counter
     }
 
     mutating func fill(_ counter: UInt32, due: UInt64) {
         Hexadecimal.write(UInt64(counter), digits: 8, to: &bytes, at: mark + Mark.counterOffset)
         Hexadecimal.write(due, digits: 16, to: &bytes, at: mark + Mark.timeOffset)
+        if let place = self.counter { Hexadecimal.write(UInt64(counter), digits: 8, to: &bytes, at: place) }
     }
 }
 

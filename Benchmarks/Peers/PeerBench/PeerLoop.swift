@@ -69,7 +69,10 @@ final class PeerLoop<Dialect: PeerDialect & ~Copyable>: @unchecked Sendable {
 
     private func connectNext() {
         guard failure == nil, let connection = toConnect.popLast() else { return }
-        let bound = NIOLoopBound(connection, eventLoop: eventLoop)
+        open(NIOLoopBound(connection, eventLoop: eventLoop), port: plan.port)
+    }
+
+    private func open(_ handler: NIOLoopBound<some ChannelHandler>, port: Int) {
         ClientBootstrap(group: eventLoop)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .connectTimeout(.seconds(20))
@@ -78,10 +81,10 @@ final class PeerLoop<Dialect: PeerDialect & ~Copyable>: @unchecked Sendable {
                     // Thousands of connections that end at once would else keep their ports for a minute.
                     let options = channel as? any SocketOptionProvider
                     options?.setSoLinger(linger(l_onoff: 1, l_linger: 0)).whenComplete { _ in }
-                    try channel.pipeline.syncOperations.addHandler(bound.value)
+                    try channel.pipeline.syncOperations.addHandler(handler.value)
                 }
             }
-            .connect(host: "127.0.0.1", port: plan.port)
+            .connect(host: "127.0.0.1", port: port)
             .assumeIsolated()
             .whenFailure { self.fail("connecting failed: \($0)") }
     }
@@ -95,6 +98,10 @@ final class PeerLoop<Dialect: PeerDialect & ~Copyable>: @unchecked Sendable {
 
     private func becameReady(_ connection: PeerConnection<Dialect>) {
         guard connection.phase == .away else { return }
+        guard connection.canSend else {
+            let sending = NIOLoopBound(connection.makeSending(), eventLoop: eventLoop)
+            return open(sending, port: plan.sendingPort ?? plan.port)
+        }
         connection.phase = .ready
         counts.ready += 1
         connectNext()

@@ -23,6 +23,18 @@ struct PeerPlan: Sendable {
     /// Of the WebSocket.
     var path = "/ws"
     var tokens: [BenchToken] = []
+    /// Where a second connection goes, of dialects that send beside; nil: `port`.
+    var sendingPort: Int?
+    /// The app of gowebsocket, which is its room, too.
+    var app = 101
+    /// What a clusterchat server calls its messages, and who signs in to it: one for each connection.
+    var numbering = ClusterChatNumbers.seed
+    var users: [ClusterChatUser] = []
+    /// The clusterchat group that is the room.
+    var group: Int64?
+    /// Connections that may be on their way in at once, and for how long all of them together may be.
+    var atOnce = 32
+    var patience = Duration.seconds(60)
     /// Messages a second of all senders together; 0: as fast as the window lets them.
     var rate = 0.0
     /// Messages of one sender that may be under way in a closed loop.
@@ -31,7 +43,8 @@ struct PeerPlan: Sendable {
     var warmup = Duration.seconds(1)
     /// Bytes of a message's text.
     var size = 100
-    var server: Int32?
+    /// Processes of the server.
+    var servers: [Int32] = []
     let run = UInt32.random(in: .min ... .max)
     /// The time of day at the monotonic clock's zero, in milliseconds.
     let epoch = UInt64(Date().timeIntervalSince1970 * 1000) - NIODeadline.now().uptimeNanoseconds / 1_000_000
@@ -44,7 +57,9 @@ struct PeerPlan: Sendable {
 
     /// Throws where the run would make no sense.
     func check() throws(BenchFailure) {
-        guard (1...65_535).contains(port) else { throw BenchFailure("the port is not one") }
+        guard (1...65_535).contains(port), (1...65_535).contains(sendingPort ?? port) else {
+            throw BenchFailure("the port is not one")
+        }
         guard (1...BenchOptions.mostConnections).contains(connections) else {
             throw BenchFailure("between 1 and \(BenchOptions.mostConnections) connections are possible")
         }

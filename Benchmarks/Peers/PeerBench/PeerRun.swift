@@ -8,8 +8,9 @@ struct PeerRun<Dialect: PeerDialect & ~Copyable>: Sendable {
 
     init(_ plan: PeerPlan) throws {
         let files = FileLimit.raise()
-        guard files >= plan.connections + 64 else {
-            throw BenchFailure("this process may have \(files) files, \(plan.connections) connections need more")
+        let connections = plan.connections + (Dialect.sendsBeside ? plan.senders : 0)
+        guard files >= connections + 64 else {
+            throw BenchFailure("this process may have \(files) files, \(connections) connections need more")
         }
         self.plan = plan
     }
@@ -76,8 +77,10 @@ struct PeerRun<Dialect: PeerDialect & ~Copyable>: Sendable {
     }
 
     private func usage() throws -> ProcessTree? {
-        guard let server = plan.server else { return nil }
-        guard let tree = ProcessTree(of: server) else { throw BenchFailure("there is no process \(server)") }
+        guard !plan.servers.isEmpty else { return nil }
+        guard let tree = ProcessTree(of: plan.servers) else {
+            throw BenchFailure("there is no process \(plan.servers.map(String.init).joined(separator: " or no "))")
+        }
         return tree
     }
 
@@ -103,14 +106,14 @@ struct PeerRun<Dialect: PeerDialect & ~Copyable>: Sendable {
     }
 
     private func connect(_ loop: PeerLoop<Dialect>) async throws {
-        try await on(loop) { $0.connect(limit: 32) }
-        let end = ContinuousClock.now + .seconds(60)
+        try await on(loop) { $0.connect(limit: $0.plan.atOnce) }
+        let end = ContinuousClock.now + plan.patience
         while true {
             try await throwFailure(loop)
             let ready = try await on(loop, \.counts.ready)
             if ready == plan.connections { return }
             guard ContinuousClock.now < end else {
-                throw BenchFailure("only \(ready) of \(plan.connections) connections came in within a minute")
+                throw BenchFailure("only \(ready) of \(plan.connections) connections came in within \(plan.patience)")
             }
             try await Task.sleep(for: .milliseconds(5))
         }

@@ -1,18 +1,22 @@
 import Foundation
 import MartletBench
 
-/// What a process and all that it started have used.
+/// What some processes and all that they started have used.
 struct ProcessTree: Sendable {
     private(set) var cpu = 0.0
     private(set) var resident = 0
     private(set) var processes = 0
 
-    /// Nil where there is no such process, or no `/proc`.
-    init?(of root: Int32) {
-        guard let usage = ProcessUsage.of(root) else { return nil }
-        add(usage)
-        for process in Self.descendants(of: root, Self.parents()) {
-            if let usage = ProcessUsage.of(process) { add(usage) }
+    /// Nil where one of them is not there, or no `/proc`.
+    init?(of roots: [Int32]) {
+        let parents = Self.parents()
+        var counted: Set<Int32> = []
+        for root in roots where counted.insert(root).inserted {
+            guard let usage = ProcessUsage.of(root) else { return nil }
+            add(usage)
+            for process in Self.descendants(of: root, parents) where counted.insert(process).inserted {
+                if let usage = ProcessUsage.of(process) { add(usage) }
+            }
         }
     }
 
