@@ -120,7 +120,7 @@ extension Features {
     /// The HTTP edge with every operation, the documentation and the page.
     func router(
         _ ports: Ports, _ configuration: ServerConfiguration, _ metrics: MetricRegistry, secrets: Secrets,
-        authenticator: any TokenAuthenticator, departure: Departure,
+        authenticator: any TokenAuthenticator, departure: Departure, goWebSocket: GoWebSocketRoutes?,
         bus: (@Sendable () -> (isPassed: Bool, detail: String))?,
         gateway: @escaping @Sendable () async throws(Fault) -> GatewayAddress
     ) -> APIRouter {
@@ -141,7 +141,7 @@ extension Features {
         }
         return APIRouter(
             endpoints: isServing ? endpoints : [], assets: isServing ? assets : [],
-            pagePolicy: WebAssets.contentSecurityPolicy, services: services, configuration: configuration.api)
+            pagePolicy: WebAssets.contentSecurityPolicy, goWebSocket: isServing ? goWebSocket : nil, services: services, configuration: configuration.api)
     }
 
     private static func databaseCheck(_ database: any Database) async -> ReadinessCheck {

@@ -64,10 +64,11 @@ package final class Server: Sendable {
         features = Features(ports, configuration, tokens, revocations)
 
         let (departure, gatewayMetrics) = (Departure(), GatewayMetrics(metrics))
-        let choice = GatewayChoice(directory: cluster.directory)
+        let (choice, reference) = (GatewayChoice(directory: cluster.directory), GatewayReference())
+        let authenticator = features.authenticator(tokens, revocations, clock)
         let router = features.router(
-            ports, configuration, metrics, secrets: secrets,
-            authenticator: features.authenticator(tokens, revocations, clock), departure: departure,
+            ports, configuration, metrics, secrets: secrets, authenticator: authenticator, departure: departure,
+            goWebSocket: features.goWebSocket(configuration.dialects.goWebSocket, ports, authenticator, reference),
             bus: cluster.check(behind: gatewayMetrics.behind)
         ) { () throws(Fault) in try choice.pick() }
         gateway = Gateway(
@@ -77,6 +78,7 @@ package final class Server: Sendable {
                 http: HummingbirdEdge(router: router, logger: logger), departure: departure),
             gatewayMetrics, logger, group: loops)
         cluster.attach(gateway)
+        reference.set(gateway)
         registerReadings(store)
     }
 

@@ -14,6 +14,11 @@ package struct GatewayConnections: Sendable {
     /// Connections of any kind.
     package let count: Int
     package let sessions: [SignedIn]
+
+    package init(count: Int, sessions: [SignedIn]) {
+        self.count = count
+        self.sessions = sessions
+    }
 }
 
 extension Gateway {
@@ -32,7 +37,7 @@ extension Session {
     fileprivate var signedIn: GatewayConnections.SignedIn? {
         guard let caller else { return nil }
         let port = context?.remoteAddress?.port ?? 0
-        let name = origin.client.map { "\($0)" } ?? ""
+        let name = origin.client?.rateName ?? ""
         return .init(address: "\(name):\(port)", app: caller.app, username: username)
     }
 }

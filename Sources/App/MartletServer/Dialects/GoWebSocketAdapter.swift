@@ -5,7 +5,9 @@ import MartletBus
 import MartletCore
 import MartletGateway
 import MartletMessaging
+import MartletWeb
 import MartletWire
+import Synchronization
 
 /// The HTTP calls of the gowebsocket dialect, from the features that do them.
 struct GoWebSocketAdapter: GoWebSocketCalls {
@@ -14,7 +16,7 @@ struct GoWebSocketAdapter: GoWebSocketCalls {
     let presence: any Presence
     /// Nobody needs a key.
     let isOpen: Bool
-    let connections: @Sendable () async -> GatewayConnections
+    let gateway: GatewayReference
 
     // More people are counted, and not named.
     private static let namedPeople = 1000
@@ -30,29 +32,27 @@ struct GoWebSocketAdapter: GoWebSocketCalls {
 
     func people(in app: AppID, for caller: GoWebSocketCaller) async throws(Fault) -> GoWebSocketPeople {
         let people = try await features.rooms.people(
-            in: .room(app, nil), limit: Self.namedPeople, for: caller)
+            in: .room(app, nil), limit: Self.namedPeople, for: caller.poster)
         return GoWebSocketPeople(names: people.cards.map(\.username), count: people.count)
     }
 
     func isOnline(_ userId: String, in app: AppID, for caller: GoWebSocketCaller) async throws(Fault) -> Bool {
-        try Policy.requireWorldRoom(of: app, for: caller)
+        try Policy.requireWorldRoom(of: app, for: caller.poster)
         guard let card = try await features.accounts.person(named: userId, app: app) else { return false }
         return await presence.online(among: [card.id]).contains(card.id)
     }
 
     // MARK: Sending
 
-    func send(_ posting: GoWebSocketPosting, by caller: GoWebSocketCaller, from visitor: Visitor) async throws(Fault)
-        -> GoWebSocketSent
-    {
+    func send(_ posting: GoWebSocketPosting, by caller: GoWebSocketCaller) async throws(Fault) -> GoWebSocketSent {
         guard case .person(let name) = posting.target else {
-            let sender = try await sender(posting, caller, visitor, instead: nil)
+            let sender = try await sender(posting, caller, instead: nil)
             return try await post(posting, from: sender, to: Self.target(posting), caller)
         }
         guard let recipient = try await features.accounts.person(named: name, app: posting.app) else {
             return .offline
         }
-        let sender = try await sender(posting, caller, visitor, instead: recipient)
+        let sender = try await sender(posting, caller, instead: recipient)
         let isGuest = recipient.role == .guest
         // A guest who has gone may come back as somebody else: nothing is kept for them.
         if isGuest, await !presence.online(among: [recipient.id]).contains(recipient.id) { return .offline }
@@ -70,13 +70,13 @@ struct GoWebSocketAdapter: GoWebSocketCalls {
         let outcome = try await features.postings.post(
             Posting(
                 app: posting.app, messageId: posting.msgId, sender: sender, target: target,
-                kind: posting.message.kind, content: posting.message.content), by: caller)
+                kind: posting.message.kind, content: posting.message.content), by: caller.poster)
         return if case .repeated = outcome { .repeated } else { .stored }
     }
 
     /// Who speaks: whom the call names, else an account that calls as itself, else `instead`.
     private func sender(
-        _ posting: GoWebSocketPosting, _ caller: GoWebSocketCaller, _ visitor: Visitor, instead: UserCard?
+        _ posting: GoWebSocketPosting, _ caller: GoWebSocketCaller, instead: UserCard?
     ) async throws(Fault) -> UserCard {
         let accounts = features.accounts
         if case .account(let account) = caller {
@@ -95,7 +95,7 @@ struct GoWebSocketAdapter: GoWebSocketCalls {
             return instead
         }
         if case .anyone = caller {
-            return try await accounts.namedGuest(name, app: posting.app, address: visitor.address)
+            return try await accounts.namedGuest(name, app: posting.app, address: "open")
         }
         if let known = try await accounts.person(named: name, app: posting.app) { return known }
         return try await accounts.namedGuest(name, app: posting.app)
@@ -107,12 +107,12 @@ struct GoWebSocketAdapter: GoWebSocketCalls {
         of app: AppID, before: Int64?, limit: Int, for caller: GoWebSocketCaller
     ) async throws(Fault) -> GoWebSocketHistory {
         let page = try await features.roomHistory.messages(
-            in: .room(app, nil), before: before, limit: limit, for: caller)
+            in: .room(app, nil), before: before, limit: limit, for: caller.poster)
         return GoWebSocketHistory(messages: page.messages, next: page.nextCursor)
     }
 
     func state(includesLists: Bool) async throws(Fault) -> GoWebSocketState {
-        let connections = await connections()
+        let connections = await gateway.connected()
         let lists = GoWebSocketState.Lists(
             clients: connections.sessions.map(\.address),
             users: connections.sessions.map { "\($0.app.value)_\($0.username)" })
@@ -125,5 +125,40 @@ struct GoWebSocketAdapter: GoWebSocketCalls {
     /// Threads of this process, as the system counts them; 0 where it does not say.
     private static var threads: Int {
         (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/task").count) ?? 0
+    }
+}
+
+/// The gateway, for those who are made before it.
+final class GatewayReference: Sendable {
+    private let gateway = Mutex<Gateway?>(nil)
+
+    func set(_ gateway: Gateway) { self.gateway.withLock { $0 = gateway } }
+
+    func connected() async -> GatewayConnections {
+        await gateway.withLock { $0 }?.connected() ?? GatewayConnections(count: 0, sessions: [])
+    }
+}
+
+extension Features {
+    /// The calls of the dialect, where it is spoken.
+    func goWebSocket(
+        _ configuration: DialectsConfiguration.GoWebSocket, _ ports: Ports, _ authenticator: any TokenAuthenticator,
+        _ gateway: GatewayReference
+    ) -> GoWebSocketRoutes? {
+        guard configuration.isEnabled else { return nil }
+        let calls = GoWebSocketAdapter(
+            features: self, authenticator: authenticator, presence: ports.presence, isOpen: configuration.isOpen,
+            gateway: gateway)
+        return GoWebSocketRoutes(calls: calls, rooms: configuration.rooms, page: WebAssets.roomPage)
+    }
+}
+
+extension GoWebSocketCaller {
+    fileprivate var poster: Poster {
+        switch self {
+        case .backend(let app): .backend(app: app)
+        case .account(let caller): .account(caller)
+        case .anyone: .anyone
+        }
     }
 }
