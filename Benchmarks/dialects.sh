@@ -87,8 +87,8 @@ gowebsocket:
 accounts:
   guests: true
 clusterchat:
-  port: 0
-  numbering: $1
+  port: [0]
+  numbering: [$1]
   app: 1
 END
     if [ -n "$2" ]; then echo "  pace: $2"; fi

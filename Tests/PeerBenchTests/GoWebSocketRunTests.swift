@@ -16,7 +16,7 @@ private final class GoWebSocketServer: StandInRules {
             guard let item = try? decoder.next(&bytes), case .text(let text) = item else { return }
             signIn(String(buffer: text), connection)
         }
-        switch RequestPeek.read(bytes.readableBytesUInt8Span, path: "/acc") {
+        switch RequestPeek.read(bytes.readableBytesUInt8Span, paths: ["/acc"]) {
         case .upgrade(let request, let head):
             bytes.moveReaderIndex(forwardBy: head)
             connection.isUpgraded = true
