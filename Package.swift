@@ -147,7 +147,8 @@ let package = Package(
         .executableTarget(
             name: "martlet",
             dependencies: [
-                "MartletCore", "MartletWire", "MartletLog", "MartletAccounts", "MartletServer", "MartletBench", logging,
+                "MartletCore", "MartletWire", "MartletLog", "MartletAccounts", "MartletGateway", "MartletServer",
+                "MartletBench", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Sources/App/martlet",

@@ -113,7 +113,7 @@ start() {
         fi
         sleep 0.1
         port=$(sed -n 's|^listening on http://.*:\([0-9]*\)$|\1|p' "$folder/output")
-        chat_port=$(sed -n 's|^clusterchat ([a-z]*) on .*:\([0-9]*\)$|\1|p' "$folder/output")
+        chat_port=$(sed -n 's|^clusterchat-[a-z]* on .*:\([0-9]*\)$|\1|p' "$folder/output")
     done
     sleep 0.3
 }

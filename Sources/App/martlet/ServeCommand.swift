@@ -1,6 +1,7 @@
 import ArgumentParser
 import Logging
 import MartletCore
+import MartletGateway
 import MartletServer
 
 struct ServeCommand: AsyncParsableCommand {
