@@ -5,7 +5,8 @@ import MartletCore
 import MartletWire
 
 extension APIRouter {
-    /// Answers a call of the gowebsocket dialect in its own terms: whatever went wrong has a number of that family in the body, and HTTP's 200.
+    /// Answers a call of the gowebsocket dialect in its own terms: whatever went wrong has a number of that family in
+    /// the body, and HTTP's 200.
     func answer(
         _ call: GoWebSocketRoutes.Call, of routes: GoWebSocketRoutes, _ request: APIRequest, _ visitor: Visitor
     ) async -> Response {
@@ -35,7 +36,8 @@ extension APIRouter {
         }
     }
 
-    /// What goes wrong while a message is sent is told beside the result, as the old server did; who may not, or asks wrongly, is refused.
+    /// What goes wrong while a message is sent is told beside the result, as the old server did; who may not, or asks
+    /// wrongly, is refused.
     private func run(
         _ call: GoWebSocketRoutes.Call, of routes: GoWebSocketRoutes, _ parameters: GoWebSocketParameters,
         by caller: GoWebSocketCaller, _ request: APIRequest, _ visitor: Visitor

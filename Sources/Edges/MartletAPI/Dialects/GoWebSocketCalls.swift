@@ -1,10 +1,11 @@
 import MartletCore
 import MartletWire
 
-/// What the HTTP calls of the gowebsocket dialect need of the features. Each call throws `not_allowed` where this caller may not.
+/// What the HTTP calls of the gowebsocket dialect need of the features. Each call throws `not_allowed` where this
+/// caller may not.
 package protocol GoWebSocketCalls: Sendable {
-    /// Whom a credential stands for: an API key or an access token. Without one: `anyone` where the operator opened the calls, else throws
-    /// `not_signed_in`. Throws `invalid_token` for one that is no good.
+    /// Whom a credential stands for: an API key or an access token. Without one: `anyone` where the operator opened the
+    /// calls, else throws `not_signed_in`. Throws `invalid_token` for one that is no good.
     func caller(credential: String?, from visitor: Visitor) async throws(Fault) -> GoWebSocketCaller
     /// Who is in the room of an app.
     func people(in app: AppID, for caller: GoWebSocketCaller) async throws(Fault) -> GoWebSocketPeople
@@ -43,8 +44,8 @@ package struct GoWebSocketPosting: Sendable, Equatable {
 
     package let app: AppID
     package let target: Target
-    /// The sender's name. Nil where none was given: then an account speaks as itself, and to a person the message comes from that person, as
-    /// it did in the old server.
+    /// The sender's name. Nil where none was given: then an account speaks as itself, and to a person the message comes
+    /// from that person, as it did in the old server.
     package let sender: String?
     /// The caller's name for the message, at most `GoWebSocketMessage.maximumMsgIdBytes`. An empty one names nothing.
     package let msgId: String

@@ -1,7 +1,8 @@
 import MartletCore
 import MartletWire
 
-/// The HTTP half of the gowebsocket dialect: the calls of link1st/gowebsocket under their old paths, and `/user/history`, which it had not.
+/// The HTTP half of the gowebsocket dialect: the calls of link1st/gowebsocket under their old paths, and
+/// `/user/history`, which it had not.
 package struct GoWebSocketRoutes: Sendable {
     enum Call: String, Sendable, CaseIterable {
         case list = "/user/list"
@@ -17,8 +18,8 @@ package struct GoWebSocketRoutes: Sendable {
     private let rooms: [AppID]
     private let page: [UInt8]
 
-    /// `rooms` are the apps that the dialect serves; the first one is where people go who name none. `page` is the HTML of `/home/index`, with
-    /// `{{appId}}` and `{{rooms}}` where the numbers go.
+    /// `rooms` are the apps that the dialect serves; the first one is where people go who name none. `page` is the HTML
+    /// of `/home/index`, with `{{appId}}` and `{{rooms}}` where the numbers go.
     package init(calls: any GoWebSocketCalls, rooms: [AppID], page: [UInt8]) {
         self.calls = calls
         self.rooms = rooms
