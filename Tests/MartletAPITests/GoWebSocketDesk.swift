@@ -65,7 +65,9 @@ final class GoWebSocketDesk: GoWebSocketCalls {
         return userId == "马远"
     }
 
-    func send(_ posting: GoWebSocketPosting, by caller: GoWebSocketCaller) async throws(Fault) -> GoWebSocketSent {
+    func send(
+        _ posting: GoWebSocketPosting, by caller: GoWebSocketCaller, from visitor: Visitor
+    ) async throws(Fault) -> GoWebSocketSent {
         note(.sent(posting))
         return try outcome.get()
     }

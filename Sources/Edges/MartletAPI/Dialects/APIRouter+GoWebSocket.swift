@@ -43,7 +43,8 @@ extension APIRouter {
         by caller: GoWebSocketCaller, _ request: APIRequest, _ visitor: Visitor
     ) async throws(Fault) -> [UInt8] {
         do throws(Fault) {
-            return try await routes.run(call, parameters, by: caller, isLocal: request.isLocal)
+            return try await routes.run(
+                call, parameters, by: caller, from: visitor, isLocal: request.isLocal)
         } catch {
             guard call == .send || call == .sendAll else { throw error }
             switch error.code {
