@@ -3,8 +3,8 @@ import MartletCore
 import MartletWire
 import Synchronization
 
-/// Stands in for the features behind the gowebsocket calls: notes what it is asked, and answers as it was told. The key `key` is a program's,
-/// `key-102` that of app 102's program, `good` is user 7's access token.
+/// Stands in for the features behind the gowebsocket calls: notes what it is asked, and answers as it was told. The key
+/// `key` is a program's, `key-102` that of app 102's program, `good` is user 7's access token.
 final class GoWebSocketDesk: GoWebSocketCalls {
     enum Asked: Equatable {
         case people(AppID)
@@ -65,7 +65,9 @@ final class GoWebSocketDesk: GoWebSocketCalls {
         return userId == "马远"
     }
 
-    func send(_ posting: GoWebSocketPosting, by caller: GoWebSocketCaller) async throws(Fault) -> GoWebSocketSent {
+    func send(
+        _ posting: GoWebSocketPosting, by caller: GoWebSocketCaller, from visitor: Visitor
+    ) async throws(Fault) -> GoWebSocketSent {
         note(.sent(posting))
         return try outcome.get()
     }

@@ -122,7 +122,7 @@ import Testing
             #expect(try await visitor.get("/user/list").json?["code"]?.integer == 200)
             let refused = try await visitor.get("/user/list")
             expect(refused, .serverError)
-            #expect(refused["retry-after"] == "1")
+            #expect(refused["retry-after"] != nil)
             #expect(try await visitor.get("/user/list", token: "good").json?["code"]?.integer == 200)
         }
     }

@@ -5,7 +5,8 @@ import MartletCore
 import MartletWire
 
 extension APIRouter {
-    /// Answers a call of the gowebsocket dialect in its own terms: whatever went wrong has a number of that family in the body, and HTTP's 200.
+    /// Answers a call of the gowebsocket dialect in its own terms: whatever went wrong has a number of that family in
+    /// the body, and HTTP's 200.
     func answer(
         _ call: GoWebSocketRoutes.Call, of routes: GoWebSocketRoutes, _ request: APIRequest, _ visitor: Visitor
     ) async -> Response {
@@ -35,13 +36,15 @@ extension APIRouter {
         }
     }
 
-    /// What goes wrong while a message is sent is told beside the result, as the old server did; who may not, or asks wrongly, is refused.
+    /// What goes wrong while a message is sent is told beside the result, as the old server did; who may not, or asks
+    /// wrongly, is refused.
     private func run(
         _ call: GoWebSocketRoutes.Call, of routes: GoWebSocketRoutes, _ parameters: GoWebSocketParameters,
         by caller: GoWebSocketCaller, _ request: APIRequest, _ visitor: Visitor
     ) async throws(Fault) -> [UInt8] {
         do throws(Fault) {
-            return try await routes.run(call, parameters, by: caller, isLocal: request.isLocal)
+            return try await routes.run(
+                call, parameters, by: caller, from: visitor, isLocal: request.isLocal)
         } catch {
             guard call == .send || call == .sendAll else { throw error }
             switch error.code {

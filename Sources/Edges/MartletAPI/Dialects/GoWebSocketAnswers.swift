@@ -126,12 +126,26 @@ struct GoWebSocketEntry: JSONOutput {
         case .text: return content["text"]?.string ?? ""
         case .image, .voice, .video: return content["url"]?.string ?? ""
         case .file: parts = [content["name"]?.string, content["url"]?.string]
-        case .location: parts = [content["name"]?.string]
+        case .location: parts = [content["name"]?.string, place(content)]
+        case .card: parts = [content["userId"]?.integer.map { String($0) }]
         case .redpacket: parts = [content["greeting"]?.string]
         case .forward: parts = [content["title"]?.string]
         default: parts = []
         }
         return (["[\(kind.name)]"] + parts.compactMap { $0 }).joined(separator: " ")
+    }
+
+    private static func place(_ content: JSONValue) -> String? {
+        guard let latitude = number(content["lat"]), let longitude = number(content["lon"]) else { return nil }
+        return "\(latitude),\(longitude)"
+    }
+
+    private static func number(_ value: JSONValue?) -> String? {
+        switch value {
+        case .integer(let number): String(number)
+        case .number(let number): String(number)
+        default: nil
+        }
     }
 
     func write(to object: inout JSONObject) {

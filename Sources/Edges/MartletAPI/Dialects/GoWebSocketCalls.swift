@@ -1,17 +1,20 @@
 import MartletCore
 import MartletWire
 
-/// What the HTTP calls of the gowebsocket dialect need of the features. Each call throws `not_allowed` where this caller may not.
+/// What the HTTP calls of the gowebsocket dialect need of the features. Each call throws `not_allowed` where this
+/// caller may not.
 package protocol GoWebSocketCalls: Sendable {
-    /// Whom a credential stands for: an API key or an access token. Without one: `anyone` where the operator opened the calls, else throws
-    /// `not_signed_in`. Throws `invalid_token` for one that is no good.
+    /// Whom a credential stands for: an API key or an access token. Without one: `anyone` where the operator opened the
+    /// calls, else throws `not_signed_in`. Throws `invalid_token` for one that is no good.
     func caller(credential: String?, from visitor: Visitor) async throws(Fault) -> GoWebSocketCaller
     /// Who is in the room of an app.
     func people(in app: AppID, for caller: GoWebSocketCaller) async throws(Fault) -> GoWebSocketPeople
     /// Whether the person of this name has a session. False for a name that nobody has.
     func isOnline(_ userId: String, in app: AppID, for caller: GoWebSocketCaller) async throws(Fault) -> Bool
-    /// Stores and pushes a message.
-    func send(_ posting: GoWebSocketPosting, by caller: GoWebSocketCaller) async throws(Fault) -> GoWebSocketSent
+    /// Stores and pushes a message. Making the guest who speaks may take from the visitor's rate.
+    func send(
+        _ posting: GoWebSocketPosting, by caller: GoWebSocketCaller, from visitor: Visitor
+    ) async throws(Fault) -> GoWebSocketSent
     /// Messages of an app's room, older than `before` where that is given: the newest `limit` of those.
     func history(
         of app: AppID, before: Int64?, limit: Int, for caller: GoWebSocketCaller
@@ -20,15 +23,8 @@ package protocol GoWebSocketCalls: Sendable {
     func state(includesLists: Bool) async throws(Fault) -> GoWebSocketState
 }
 
-/// Who calls.
-package enum GoWebSocketCaller: Sendable {
-    /// A program of the operator's, by an API key: of one app, or of every app where it is nil.
-    case backend(app: AppID?)
-    /// Somebody with an access token, who speaks only as oneself.
-    case account(Caller)
-    /// Nobody that is known, who speaks only as a guest.
-    case anyone
-}
+/// Who calls: a program by an API key, somebody by an access token, or nobody that is known, who speaks only as a guest.
+package typealias GoWebSocketCaller = Poster
 
 /// A message that is to be sent.
 package struct GoWebSocketPosting: Sendable, Equatable {
@@ -43,8 +39,8 @@ package struct GoWebSocketPosting: Sendable, Equatable {
 
     package let app: AppID
     package let target: Target
-    /// The sender's name. Nil where none was given: then an account speaks as itself, and to a person the message comes from that person, as
-    /// it did in the old server.
+    /// The sender's name. Nil where none was given: then an account speaks as itself, and to a person the message comes
+    /// from that person, as it did in the old server.
     package let sender: String?
     /// The caller's name for the message, at most `GoWebSocketMessage.maximumMsgIdBytes`. An empty one names nothing.
     package let msgId: String

@@ -2,8 +2,8 @@ import HTTPTypes
 import MartletCore
 import MartletWire
 
-/// The parameters of a gowebsocket call: from the query, and for POST from the body, which wins. Both spellings of the old server's names are one
-/// (`appId`, `appID`); names that no call has are ignored.
+/// The parameters of a gowebsocket call: from the query, and for POST from the body, which wins. Both spellings of the
+/// old server's names are one (`appId`, `appID`); names that no call has are ignored.
 struct GoWebSocketParameters: Sendable {
     private static let maximum = 64
     private static let names: Set<String> = [
@@ -117,7 +117,8 @@ struct GoWebSocketParameters: Sendable {
 }
 
 extension APIRequest {
-    /// The media type that the body says it is, in lower case; empty where it says nothing. Throws where its text is not UTF-8.
+    /// The media type that the body says it is, in lower case; empty where it says nothing. Throws where its text is
+    /// not UTF-8.
     fileprivate func bodyType() throws(Fault) -> String {
         let parts = (headers[.contentType] ?? "").lowercased().split(separator: ";").map { $0.filter { $0 != " " } }
         if let charset = parts.first(where: { $0.hasPrefix("charset=") }),

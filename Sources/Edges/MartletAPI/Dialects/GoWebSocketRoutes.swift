@@ -1,7 +1,8 @@
 import MartletCore
 import MartletWire
 
-/// The HTTP half of the gowebsocket dialect: the calls of link1st/gowebsocket under their old paths, and `/user/history`, which it had not.
+/// The HTTP half of the gowebsocket dialect: the calls of link1st/gowebsocket under their old paths, and
+/// `/user/history`, which it had not.
 package struct GoWebSocketRoutes: Sendable {
     enum Call: String, Sendable, CaseIterable {
         case list = "/user/list"
@@ -17,8 +18,8 @@ package struct GoWebSocketRoutes: Sendable {
     private let rooms: [AppID]
     private let page: [UInt8]
 
-    /// `rooms` are the apps that the dialect serves; the first one is where people go who name none. `page` is the HTML of `/home/index`, with
-    /// `{{appId}}` and `{{rooms}}` where the numbers go.
+    /// `rooms` are the apps that the dialect serves; the first one is where people go who name none. `page` is the HTML
+    /// of `/home/index`, with `{{appId}}` and `{{rooms}}` where the numbers go.
     package init(calls: any GoWebSocketCalls, rooms: [AppID], page: [UInt8]) {
         self.calls = calls
         self.rooms = rooms
@@ -36,13 +37,14 @@ package struct GoWebSocketRoutes: Sendable {
 
     /// Returns the bytes of the answer's `data`.
     func run(
-        _ call: Call, _ parameters: GoWebSocketParameters, by caller: GoWebSocketCaller, isLocal: Bool
+        _ call: Call, _ parameters: GoWebSocketParameters, by caller: GoWebSocketCaller,
+        from visitor: Visitor, isLocal: Bool
     ) async throws(Fault) -> [UInt8] {
         switch call {
         case .list: JSONWriter.encode(try await list(parameters, caller))
         case .online: JSONWriter.encode(try await online(parameters, caller))
-        case .send: try await answer(posting(to: person(parameters), parameters, caller), caller)
-        case .sendAll: try await answer(posting(parameters, caller), caller)
+        case .send: try await answer(posting(to: person(parameters), parameters, caller), caller, visitor)
+        case .sendAll: try await answer(posting(parameters, caller), caller, visitor)
         case .history: JSONWriter.encode(try await history(parameters, caller))
         case .state: JSONWriter.encode(try await state(parameters, caller, isLocal: isLocal))
         case .home: throw Fault(.internalError, "internal error")
@@ -137,10 +139,9 @@ package struct GoWebSocketRoutes: Sendable {
     }
 
     private func answer(
-        _ posting: GoWebSocketPosting, _ caller: GoWebSocketCaller
+        _ posting: GoWebSocketPosting, _ caller: GoWebSocketCaller, _ visitor: Visitor
     ) async throws(Fault) -> [UInt8] {
-        JSONWriter.encode(
-            GoWebSocketResults(try await calls.send(posting, by: caller)))
+        JSONWriter.encode(GoWebSocketResults(try await calls.send(posting, by: caller, from: visitor)))
     }
 
     // MARK: The page

@@ -1,8 +1,8 @@
 import MartletCore
 import MartletWire
 
-/// What queries and form bodies are written in (`application/x-www-form-urlencoded`), decoded strictly: percent signs come with two digits, the
-/// result is UTF-8 without control characters.
+/// What queries and form bodies are written in (`application/x-www-form-urlencoded`), decoded strictly: percent signs
+/// come with two digits, the result is UTF-8 without control characters.
 enum FormText {
     /// Names with their values, in order, at most `maximum`. A name without `=` has an empty value.
     ///
