@@ -136,12 +136,14 @@ extension Features {
             gateway: gateway)
         services.isLeaving = { departure.hasBegun }
         let isServing = configuration.cluster.roles.contains(.api)
-        let assets = WebAssets.all.map {
+        let files = WebAssets.all + (goWebSocket == nil ? [] : WebAssets.room)
+        let assets = files.map {
             StaticAsset(path: $0.path, contentType: $0.contentType, bytes: $0.bytes, etag: $0.etag)
         }
         return APIRouter(
             endpoints: isServing ? endpoints : [], assets: isServing ? assets : [],
-            pagePolicy: WebAssets.contentSecurityPolicy, goWebSocket: isServing ? goWebSocket : nil, services: services, configuration: configuration.api)
+            pagePolicy: WebAssets.contentSecurityPolicy, goWebSocket: isServing ? goWebSocket : nil, services: services,
+            configuration: configuration.api)
     }
 
     private static func databaseCheck(_ database: any Database) async -> ReadinessCheck {

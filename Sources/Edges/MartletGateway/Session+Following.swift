@@ -215,15 +215,19 @@ extension Session {
             try await source.enter(caller, room)
         } then: { (session, result: Result<Int64, Fault>) in
             switch result {
-            case .success(let last): session.entered(room, after: last, ticket, caller)
+            case .success(let last): session.entered(room, after: last, ticket, caller, isStart)
             case .failure(let fault) where isStart: session.signInFailed(leaving: fault, ticket)
             case .failure(let fault): session.refuse(fault, ticket)
             }
         }
     }
 
-    private func entered(_ room: ConversationID, after last: Int64, _ ticket: Ticket, _ caller: Caller) {
-        guard !rooms.contains(room) else { return welcome(to: room, after: last, ticket, caller, isFirst: false) }
+    private func entered(
+        _ room: ConversationID, after last: Int64, _ ticket: Ticket, _ caller: Caller, _ isStart: Bool
+    ) {
+        guard !rooms.contains(room) else {
+            return welcome(to: room, after: last, ticket, caller, isFirst: false, isStart)
+        }
         rooms.append(room)
         if loop.enter(room, self) { gateway.start(room, from: last + 1) }
         user?.forgetRight(room)
@@ -233,14 +237,15 @@ extension Session {
         gateway.services.presenceWriter.entered(room, caller.user) { isFirst in
             let go: @Sendable () -> Void = {
                 guard back.value.isOpen else { return }
-                back.value.welcome(to: room, after: last, ticket, caller, isFirst: isFirst)
+                back.value.welcome(to: room, after: last, ticket, caller, isFirst: isFirst, isStart)
             }
             if eventLoop.inEventLoop { go() } else { eventLoop.execute(go) }
         }
     }
 
     private func welcome(
-        to room: ConversationID, after last: Int64, _ ticket: Ticket, _ caller: Caller, isFirst: Bool
+        to room: ConversationID, after last: Int64, _ ticket: Ticket, _ caller: Caller, isFirst: Bool,
+        _ isStart: Bool
     ) {
         let (services, username) = (gateway.services, username)
         loop.leaveLoop(self) { () throws(Fault) in
@@ -253,7 +258,8 @@ extension Session {
                 $0.field("people", count)
             }
         } then: { (session, result: Result<[UInt8], Fault>) in
-            session.conclude(ticket, result)
+            // A sign-in is answered as one, whatever is known of the people.
+            if isStart { session.welcomeToRoom(ticket) } else { session.conclude(ticket, result) }
         }
     }
 

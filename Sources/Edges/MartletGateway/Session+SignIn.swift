@@ -154,8 +154,7 @@ extension Session {
             start()
             comeIn(room, ticket, signedIn.caller)
         } else {
-            let nickname = user.nickname ?? signedIn.nickname
-            let answer = dialect.welcome(ticket, welcome(signedIn, nickname, roster), loop.allocator)
+            let answer = dialect.welcome(ticket, greeting(signedIn.nickname, roster), loop.allocator)
             write(answer.frame)
             // It came in while the others were told already.
             if let left = gateway.services.departure.timeLeft(now: .now) { goAway(within: left) }
@@ -172,10 +171,15 @@ extension Session {
         settle()
     }
 
-    private func welcome(_ signedIn: SessionUser, _ nickname: String, _ roster: Roster?) -> Welcome {
+    private func greeting(_ nickname: String, _ roster: Roster? = nil) -> Welcome {
         Welcome(
-            user: signedIn.caller.user, username: signedIn.username, nickname: nickname, session: id,
+            user: caller?.user ?? .system, username: username, nickname: user?.nickname ?? nickname, session: id,
             heartbeat: gateway.configuration.heartbeat, now: gateway.services.clock.now, roster: roster)
+    }
+
+    /// The session is in the room that it signed in to.
+    func welcomeToRoom(_ ticket: Ticket) {
+        write(dialect.welcome(ticket, greeting(caller?.name ?? ""), loop.allocator).frame)
     }
 
     /// Its sign-in is answered once it is in the room.

@@ -21,7 +21,7 @@ struct GoWebSocketAdapter: GoWebSocketCalls {
     // More people are counted, and not named.
     private static let namedPeople = 1000
 
-    func caller(credential: String?, from visitor: Visitor) async throws(Fault) -> GoWebSocketCaller {
+    func caller(credential: String?, from visitor: Visitor) async throws(Fault) -> Poster {
         guard let credential else {
             guard isOpen else { throw Fault(.notSignedIn, "a key or a token is expected") }
             return .anyone
@@ -30,29 +30,31 @@ struct GoWebSocketAdapter: GoWebSocketCalls {
         return .account(try await authenticator.caller(from: credential, trace: visitor.trace))
     }
 
-    func people(in app: AppID, for caller: GoWebSocketCaller) async throws(Fault) -> GoWebSocketPeople {
+    func people(in app: AppID, for caller: Poster) async throws(Fault) -> GoWebSocketPeople {
         let people = try await features.rooms.people(
-            in: .room(app, nil), limit: Self.namedPeople, for: caller.poster)
+            in: .room(app, nil), limit: Self.namedPeople, for: caller)
         return GoWebSocketPeople(names: people.cards.map(\.username), count: people.count)
     }
 
-    func isOnline(_ userId: String, in app: AppID, for caller: GoWebSocketCaller) async throws(Fault) -> Bool {
-        try Policy.requireWorldRoom(of: app, for: caller.poster)
+    func isOnline(_ userId: String, in app: AppID, for caller: Poster) async throws(Fault) -> Bool {
+        try Policy.requireWorldRoom(of: app, for: caller)
         guard let card = try await features.accounts.person(named: userId, app: app) else { return false }
         return await presence.online(among: [card.id]).contains(card.id)
     }
 
     // MARK: Sending
 
-    func send(_ posting: GoWebSocketPosting, by caller: GoWebSocketCaller) async throws(Fault) -> GoWebSocketSent {
+    func send(
+        _ posting: GoWebSocketPosting, by caller: Poster, from visitor: Visitor
+    ) async throws(Fault) -> GoWebSocketSent {
         guard case .person(let name) = posting.target else {
-            let sender = try await sender(posting, caller, instead: nil)
+            let sender = try await sender(posting, caller, visitor, instead: nil)
             return try await post(posting, from: sender, to: Self.target(posting), caller)
         }
         guard let recipient = try await features.accounts.person(named: name, app: posting.app) else {
             return .offline
         }
-        let sender = try await sender(posting, caller, instead: recipient)
+        let sender = try await sender(posting, caller, visitor, instead: recipient)
         let isGuest = recipient.role == .guest
         // A guest who has gone may come back as somebody else: nothing is kept for them.
         if isGuest, await !presence.online(among: [recipient.id]).contains(recipient.id) { return .offline }
@@ -65,18 +67,18 @@ struct GoWebSocketAdapter: GoWebSocketCalls {
     }
 
     private func post(
-        _ posting: GoWebSocketPosting, from sender: UserCard, to target: PostingTarget, _ caller: GoWebSocketCaller
+        _ posting: GoWebSocketPosting, from sender: UserCard, to target: PostingTarget, _ caller: Poster
     ) async throws(Fault) -> GoWebSocketSent {
         let outcome = try await features.postings.post(
             Posting(
                 app: posting.app, messageId: posting.msgId, sender: sender, target: target,
-                kind: posting.message.kind, content: posting.message.content), by: caller.poster)
+                kind: posting.message.kind, content: posting.message.content), by: caller)
         return if case .repeated = outcome { .repeated } else { .stored }
     }
 
     /// Who speaks: whom the call names, else an account that calls as itself, else `instead`.
     private func sender(
-        _ posting: GoWebSocketPosting, _ caller: GoWebSocketCaller, instead: UserCard?
+        _ posting: GoWebSocketPosting, _ caller: Poster, _ visitor: Visitor, instead: UserCard?
     ) async throws(Fault) -> UserCard {
         let accounts = features.accounts
         if case .account(let account) = caller {
@@ -95,7 +97,7 @@ struct GoWebSocketAdapter: GoWebSocketCalls {
             return instead
         }
         if case .anyone = caller {
-            return try await accounts.namedGuest(name, app: posting.app, address: "open")
+            return try await accounts.namedGuest(name, app: posting.app, address: visitor.address)
         }
         if let known = try await accounts.person(named: name, app: posting.app) { return known }
         return try await accounts.namedGuest(name, app: posting.app)
@@ -104,10 +106,10 @@ struct GoWebSocketAdapter: GoWebSocketCalls {
     // MARK: Looking
 
     func history(
-        of app: AppID, before: Int64?, limit: Int, for caller: GoWebSocketCaller
+        of app: AppID, before: Int64?, limit: Int, for caller: Poster
     ) async throws(Fault) -> GoWebSocketHistory {
         let page = try await features.roomHistory.messages(
-            in: .room(app, nil), before: before, limit: limit, for: caller.poster)
+            in: .room(app, nil), before: before, limit: limit, for: caller)
         return GoWebSocketHistory(messages: page.messages, next: page.nextCursor)
     }
 
@@ -150,15 +152,5 @@ extension Features {
             features: self, authenticator: authenticator, presence: ports.presence, isOpen: configuration.isOpen,
             gateway: gateway)
         return GoWebSocketRoutes(calls: calls, rooms: configuration.rooms, page: WebAssets.roomPage)
-    }
-}
-
-extension GoWebSocketCaller {
-    fileprivate var poster: Poster {
-        switch self {
-        case .backend(let app): .backend(app: app)
-        case .account(let caller): .account(caller)
-        case .anyone: .anyone
-        }
     }
 }
