@@ -105,31 +105,33 @@ package struct Postings: Sendable {
     private func append(
         _ posting: Posting, _ conversation: ConversationID, isKnown: Bool
     ) async throws(Fault) -> PostingOutcome {
-        let (log, now) = (log, clock.now)
-        let placed = try await log.transact(on: conversation) {
-            (connection, drafts) throws(Fault) -> (seq: Int64, clientId: String)? in
-            var isKnown = isKnown
-            if !posting.messageId.isEmpty {
-                switch try PostingStore(connection: connection).note(
-                    posting.messageId, of: posting.app, since: now - PostingRules.window, now: now)
-                {
-                case .new: break
-                case .again: isKnown = true
-                case .repeated: return nil
-                }
-            }
-            let seq = try log.lastSeq(conversation, in: connection) + 1
-            let draft = try PostingRules.draft(posting, conversation, isKnown: isKnown)
-            drafts.append(draft)
-            return (seq, draft.clientId)
-        }
-        guard let placed else { return .repeated }
+        guard let placed = try await place(posting, conversation, isKnown: isKnown) else { return .repeated }
         let page = try await log.read(conversation, placed.seq...placed.seq, limit: 1, newest: false)
         // The log itself takes a client id and payload that the sender used in a session for a repeat.
         guard let event = page.events.first, event.sender == posting.sender.id, event.clientId == placed.clientId else {
             return .repeated
         }
         return .stored(Receipt(seq: event.seq, ordinal: event.ordinal, time: event.time, isRepeat: false))
+    }
+
+    /// The id and the event, in one transaction; nil where the id was used in the window.
+    private func place(
+        _ posting: Posting, _ conversation: ConversationID, isKnown: Bool
+    ) async throws(Fault) -> (seq: Int64, clientId: String)? {
+        let (log, now) = (log, clock.now)
+        return try await log.transact(on: conversation) { (connection, drafts) throws(Fault) in
+            let id = posting.messageId
+            let noted =
+                id.isEmpty
+                ? .new
+                : try PostingStore(connection: connection)
+                    .note(id, of: posting.app, since: now - PostingRules.window, now: now)
+            guard noted != .repeated else { return nil }
+            let seq = try log.lastSeq(conversation, in: connection) + 1
+            let draft = try PostingRules.draft(posting, conversation, isKnown: isKnown || noted == .again)
+            drafts.append(draft)
+            return (seq, draft.clientId)
+        }
     }
 
     /// Forgets ids that are of no use any more, a bounded number. Returns how many went; 0 once nothing is left to do.
