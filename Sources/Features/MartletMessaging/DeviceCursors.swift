@@ -34,8 +34,8 @@ package struct DeviceCursors: Sendable {
         self.reader = reader
     }
 
-    /// Notes what was written to devices, in one transaction. A cursor never moves back; of several for the same conversation
-    /// the furthest counts.
+    /// Notes what was written to devices, in one transaction. A cursor never moves back; of several for the same
+    /// conversation the furthest counts.
     package func save(_ rows: [ReceivedCursor]) async throws(Fault) {
         let rows = MissedMessages.furthest(rows)
         guard !rows.isEmpty else { return }
@@ -46,14 +46,14 @@ package struct DeviceCursors: Sendable {
 
     /// What a device missed of the user's direct conversations and groups.
     ///
-    /// Where nothing was ever written to the device, it begins where the user's other devices are; in a group never before
-    /// the user's joining.
+    /// Where nothing was ever written to the device, it begins where the user's other devices are; in a group never
+    /// before the user's joining.
     ///
-    /// - Returns: `positions`, the last event that the device has, of each conversation that has further ones; and `first`,
-    ///   at most `limit` of the messages that others sent, with their senders' names. Those of a conversation are in their
-    ///   order and none is left out before the last one of them, except those that were recalled; messages of several
-    ///   conversations are in the order of their times. Where very many conversations have news, or a conversation begins
-    ///   with very many events that are none of these messages, `first` has nothing of them.
+    /// - Returns: `positions`, the last event that the device has, of each conversation that has further ones; and
+    ///   `first`, at most `limit` of the messages that others sent, with their senders' names. Those of a conversation
+    ///   are in their order and none is left out before the last one of them, except those that were recalled; messages
+    ///   of several conversations are in the order of their times. Where very many conversations have news, or one
+    ///   begins with very many events that are none of these messages, `first` has nothing of some.
     package func missed(
         of user: UserID, device: String, limit: Int
     ) async throws(Fault) -> (positions: [ConversationID: Int64], first: [Event]) {

@@ -3,8 +3,8 @@ import MartletLog
 
 /// What a device missed: pure decisions.
 enum MissedMessages {
-    /// Each cursor once, its furthest place, in an order that is always the same: two that save at once don't wait for one
-    /// another in a circle.
+    /// Each cursor once, its furthest place, in an order that is always the same: two that save at once don't wait for
+    /// one another in a circle.
     static func furthest(_ rows: [ReceivedCursor]) -> [ReceivedCursor] {
         struct Key: Hashable {
             let user: UserID
@@ -45,7 +45,8 @@ enum MissedMessages {
         return starts
     }
 
-    /// Of those conversations that have further events: the last one that the device has, or that it can't get any more.
+    /// Of those conversations that have further events: the last one that the device has, or that it can't get any
+    /// more.
     static func positions(
         _ starts: [ConversationID: Int64], _ bounds: [ConversationID: LogBounds]
     ) -> [ConversationID: Int64] {

@@ -7,7 +7,8 @@ import MartletWire
 /// A message that comes from outside of a session: a product's server, or somebody's script, posts it.
 package struct Posting: Sendable {
     package let app: AppID
-    /// Names the message within its app, at most 256 bytes without U+0000. An empty one names nothing: it is never a repeat.
+    /// Names the message within its app, at most 256 bytes without U+0000. An empty one names nothing: it is never a
+    /// repeat.
     package let messageId: String
     package let sender: UserCard
     package let target: PostingTarget
@@ -31,8 +32,8 @@ package struct Posting: Sendable {
 package enum PostingTarget: Sendable {
     /// The app's world room.
     case room
-    /// The direct conversation of sender and recipient; the recipient's inbox where one of them is a guest, or where both
-    /// are the same.
+    /// The direct conversation of sender and recipient; the recipient's inbox where one of them is a guest, or where
+    /// both are the same.
     case user(UserCard)
     /// A group, or a direct conversation of the sender.
     case conversation(ConversationID)
@@ -69,8 +70,8 @@ package struct Postings: Sendable {
         self.configuration = configuration
     }
 
-    /// Stores a message once: the id and the event are one transaction, so that a repeat is one on every node and after a
-    /// crash. Whoever is not a backend takes from the sender's share of messages.
+    /// Stores a message once: the id and the event are one transaction, so that a repeat is one on every node and after
+    /// a crash. Whoever is not a backend takes from the sender's share of messages.
     package func post(_ posting: Posting, by poster: Poster) async throws(Fault) -> PostingOutcome {
         let (conversation, place) = PostingRules.destination(posting)
         try Policy.requirePosting(by: poster, in: posting.app, as: posting.sender, to: place)
