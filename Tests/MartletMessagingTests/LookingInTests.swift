@@ -104,7 +104,7 @@ struct RosterTests {
         _ = try await village.group(of: bob, carol)
         try await village.groups.setRole(carol, first, bob.user, .admin)
         village.presence.opened(
-            SessionOpening(user: bob.user, session: SessionID(7), device: .web, sameDevice: .allow, limit: 9)
+            SessionOpening(user: bob.user, session: SessionID(7), device: "web", sameDevice: .allow, limit: 9)
         ) { _ in }
         func rosters(_ groups: Int, _ members: Int) async throws(Fault) -> [String] {
             try await village.groups.rosters(of: alice, groups: groups, members: members).map(Self.text)

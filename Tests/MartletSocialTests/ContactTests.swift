@@ -17,7 +17,7 @@ import Testing
         try await town.ask(asking, alice)
         try await town.friends.answer(try await town.ask(alice, refusing).id, isAccepted: false, by: refusing)
         town.presence.opened(
-            SessionOpening(user: asked.user, session: SessionID(7), device: .web, sameDevice: .allow, limit: 9)
+            SessionOpening(user: asked.user, session: SessionID(7), device: "web", sameDevice: .allow, limit: 9)
         ) { _ in }
         func contacts(_ caller: Caller, limit: Int = 9) async throws(Fault) -> [String] {
             try await town.friends.contacts(of: caller, limit: limit)

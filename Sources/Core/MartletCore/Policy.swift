@@ -188,8 +188,8 @@ package enum Policy {
 
     // MARK: Without a session
 
-    /// Throws unless the poster may speak in an app as `sender` in such a place. In a conversation the sender needs the right
-    /// to write besides.
+    /// Throws unless the poster may speak in an app as `sender` in such a place. In a conversation the sender needs the
+    /// right to write besides.
     package static func requirePosting(
         by poster: Poster, in app: AppID, as sender: UserCard, to place: PostingPlace
     ) throws(Fault) {
@@ -210,7 +210,8 @@ package enum Policy {
         }
     }
 
-    /// An inbox takes what its own user says, and what comes from a guest or goes to one: these have no direct conversations.
+    /// An inbox takes what its own user says, and what comes from a guest or goes to one: these have no direct
+    /// conversations.
     private static func requireInbox(of recipient: UserCard, in app: AppID, from sender: UserCard) throws(Fault) {
         guard recipient.app == app else { throw Fault(.unknownUser, "there is no such user") }
         guard recipient.id != sender.id, recipient.role != .guest else { return }
@@ -219,8 +220,9 @@ package enum Policy {
         if !recipient.strangersMayWrite { try requireWriting(.strangerRefused) }
     }
 
-    /// Throws unless the poster may see what is said in an app's world room and who is there, without being in it: the app's
-    /// servers and all of its users may, guests included, since any of them may enter; and everybody where the calls are open.
+    /// Throws unless the poster may see what is said in an app's world room and who is there, without being in it: the
+    /// app's servers and all of its users may, guests included, since any of them may enter; and everybody where the
+    /// calls are open.
     package static func requireWorldRoom(of app: AppID, for poster: Poster) throws(Fault) {
         try requireApp(app, of: poster)
     }

@@ -34,8 +34,8 @@ enum PostingRules {
         _ = try MessageContent.check(posting.kind, posting.content.span)
     }
 
-    /// The posting as the log takes it. The message id is the event's client id where it may be one; otherwise the content
-    /// carries it as `msgId`.
+    /// The posting as the log takes it. The message id is the event's client id where it may be one; otherwise the
+    /// content carries it as `msgId`.
     ///
     /// - Parameter isKnown: the log remembers the id from before, as the sender's client id of another message.
     static func draft(_ posting: Posting, _ conversation: ConversationID, isKnown: Bool) throws(Fault) -> Draft {

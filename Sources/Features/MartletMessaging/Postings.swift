@@ -7,7 +7,8 @@ import MartletWire
 /// A message that comes from outside of a session: a product's server, or somebody's script, posts it.
 package struct Posting: Sendable {
     package let app: AppID
-    /// Names the message within its app, at most 256 bytes without U+0000. An empty one names nothing: it is never a repeat.
+    /// Names the message within its app, at most 256 bytes without U+0000. An empty one names nothing: it is never a
+    /// repeat.
     package let messageId: String
     package let sender: UserCard
     package let target: PostingTarget
@@ -31,8 +32,8 @@ package struct Posting: Sendable {
 package enum PostingTarget: Sendable {
     /// The app's world room.
     case room
-    /// The direct conversation of sender and recipient; the recipient's inbox where one of them is a guest, or where both
-    /// are the same.
+    /// The direct conversation of sender and recipient; the recipient's inbox where one of them is a guest, or where
+    /// both are the same.
     case user(UserCard)
     /// A group, or a direct conversation of the sender.
     case conversation(ConversationID)
@@ -69,8 +70,8 @@ package struct Postings: Sendable {
         self.configuration = configuration
     }
 
-    /// Stores a message once: the id and the event are one transaction, so that a repeat is one on every node and after a
-    /// crash. Whoever is not a backend takes from the sender's share of messages.
+    /// Stores a message once: the id and the event are one transaction, so that a repeat is one on every node and after
+    /// a crash. Whoever is not a backend takes from the sender's share of messages.
     package func post(_ posting: Posting, by poster: Poster) async throws(Fault) -> PostingOutcome {
         let (conversation, place) = PostingRules.destination(posting)
         try Policy.requirePosting(by: poster, in: posting.app, as: posting.sender, to: place)
@@ -105,31 +106,33 @@ package struct Postings: Sendable {
     private func append(
         _ posting: Posting, _ conversation: ConversationID, isKnown: Bool
     ) async throws(Fault) -> PostingOutcome {
-        let (log, now) = (log, clock.now)
-        let placed = try await log.transact(on: conversation) {
-            (connection, drafts) throws(Fault) -> (seq: Int64, clientId: String)? in
-            var isKnown = isKnown
-            if !posting.messageId.isEmpty {
-                switch try PostingStore(connection: connection).note(
-                    posting.messageId, of: posting.app, since: now - PostingRules.window, now: now)
-                {
-                case .new: break
-                case .again: isKnown = true
-                case .repeated: return nil
-                }
-            }
-            let seq = try log.lastSeq(conversation, in: connection) + 1
-            let draft = try PostingRules.draft(posting, conversation, isKnown: isKnown)
-            drafts.append(draft)
-            return (seq, draft.clientId)
-        }
-        guard let placed else { return .repeated }
+        guard let placed = try await place(posting, conversation, isKnown: isKnown) else { return .repeated }
         let page = try await log.read(conversation, placed.seq...placed.seq, limit: 1, newest: false)
         // The log itself takes a client id and payload that the sender used in a session for a repeat.
         guard let event = page.events.first, event.sender == posting.sender.id, event.clientId == placed.clientId else {
             return .repeated
         }
         return .stored(Receipt(seq: event.seq, ordinal: event.ordinal, time: event.time, isRepeat: false))
+    }
+
+    /// The id and the event, in one transaction; nil where the id was used in the window.
+    private func place(
+        _ posting: Posting, _ conversation: ConversationID, isKnown: Bool
+    ) async throws(Fault) -> (seq: Int64, clientId: String)? {
+        let (log, now) = (log, clock.now)
+        return try await log.transact(on: conversation) { (connection, drafts) throws(Fault) in
+            let id = posting.messageId
+            let noted =
+                id.isEmpty
+                ? .new
+                : try PostingStore(connection: connection)
+                    .note(id, of: posting.app, since: now - PostingRules.window, now: now)
+            guard noted != .repeated else { return nil }
+            let seq = try log.lastSeq(conversation, in: connection) + 1
+            let draft = try PostingRules.draft(posting, conversation, isKnown: isKnown || noted == .again)
+            drafts.append(draft)
+            return (seq, draft.clientId)
+        }
     }
 
     /// Forgets ids that are of no use any more, a bounded number. Returns how many went; 0 once nothing is left to do.

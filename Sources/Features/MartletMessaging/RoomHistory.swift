@@ -24,7 +24,8 @@ package struct RoomHistory: Sendable {
         self.reader = reader
     }
 
-    /// Messages among the newest `limit` events of an app's world room that are older than `before`, where one is given.
+    /// Messages among the newest `limit` events of an app's world room that are older than `before`, where one is
+    /// given.
     package func messages(
         in room: ConversationID, before: Int64?, limit: Int, for poster: Poster
     ) async throws(Fault) -> RoomPage {

@@ -53,8 +53,8 @@ package struct Rooms: Sendable {
         return people.compactMap { cards[$0] }
     }
 
-    /// Who is in an app's world room, at most `limit` by ascending id, and how many there are in all; for those who are not
-    /// in it. `Policy.requireWorldRoom` says who may.
+    /// Who is in an app's world room, at most `limit` by ascending id, and how many there are in all; for those who are
+    /// not in it. `Policy.requireWorldRoom` says who may.
     package func people(
         in room: ConversationID, limit: Int, for poster: Poster
     ) async throws(Fault) -> (cards: [UserCard], count: Int) {
