@@ -3,6 +3,7 @@ import MartletAccounts
 import MartletBus
 import MartletCore
 import MartletLog
+import MartletMessaging
 import ServiceLifecycle
 
 /// How long history is kept.
@@ -16,11 +17,12 @@ package struct RetentionConfiguration: Sendable {
     package init() {}
 }
 
-/// Removes what nobody may ask for any more, once an hour and a bounded number of rows at a time: events older than the retention, and
-/// sign-ins that have expired.
+/// Removes what nobody may ask for any more, once an hour and a bounded number of rows at a time: events older than the retention, sign-ins that
+/// have expired, and the ids of messages that were posted long ago.
 struct HousekeepingService: Service {
     let log: any EventLog
     let accounts: Accounts
+    let postings: Postings
     let configuration: RetentionConfiguration
     let leases: any Leases
     let clock: any TimeSource
@@ -40,6 +42,7 @@ struct HousekeepingService: Service {
         guard await leases.hold("housekeeping", for: .seconds(1800)) else { return }
         do throws(Fault) {
             try await repeating { () throws(Fault) in try await accounts.removeExpired() }
+            try await repeating { () throws(Fault) in try await postings.removeOld(now: clock.now) }
             guard configuration.days > 0 else { return }
             let oldest = clock.now - .seconds(Int64(configuration.days) * 86_400)
             let trimmed = try await repeating { () throws(Fault) in try await log.expire(before: oldest) }
