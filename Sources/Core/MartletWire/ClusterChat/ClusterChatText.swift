@@ -16,82 +16,72 @@ struct ClusterChatText {
     /// Nil for what is no message, was recalled, or cannot be read.
     init?(_ event: Event) {
         guard event.kind.isMessage, let body = event.body else { return nil }
+        guard let (words, time) = Self.find("text", "time", body) else { return nil }
+        self.time = time.flatMap { Self.part($0, body, atMost: ClusterChatFields.timeBytes) }
+        if case .text = event.kind {
+            guard let words, let part = Self.part(words, body, atMost: .max) else { return nil }
+            text = part
+        } else {
+            text = .own(ClusterChatEscape.inside(Self.readable(event.kind, body)))
+        }
+    }
+
+    /// Where the values of two fields of a content stand; nil where it is no object. A content may hold a field twice that its type does not know: the
+    /// first counts, so that no such message is lost.
+    private static func find(
+        _ one: StaticString, _ other: StaticString?, _ body: [UInt8]
+    ) -> (Range<Int>?, Range<Int>?)? {
         let bytes = body.span
-        var text = FieldPlace()
-        var time = FieldPlace()
+        var found: (Range<Int>?, Range<Int>?)
         var position = 0
         do throws(Fault) {
-            let depth = Limits.jsonDepth
             try JSONScan.members(bytes, &position) { (key, position) throws(Fault) in
-                if JSONScan.matches(key, bytes, "text") {
-                    try text.take("text", bytes, &position, depth: depth)
-                } else if JSONScan.matches(key, bytes, "time") {
-                    try time.take("time", bytes, &position, depth: depth)
-                } else {
-                    try JSONScan.skipValue(bytes, &position, depth: depth)
+                let value = try JSONScan.value(bytes, &position, depth: Limits.jsonDepth)
+                if found.0 == nil, JSONScan.matches(key, bytes, one) {
+                    found.0 = value
+                } else if found.1 == nil, let other, JSONScan.matches(key, bytes, other) {
+                    found.1 = value
                 }
             }
         } catch {
             return nil
         }
-        self.time = Self.part(time, bytes, atMost: ClusterChatFields.timeBytes)
-        if case .text = event.kind {
-            guard let part = Self.part(text, bytes, atMost: .max) else { return nil }
-            self.text = part
-        } else {
-            self.text = .own(ClusterChatEscape.inside(Self.readable(event.kind, body)))
-        }
+        return found
     }
 
-    private static func part(_ place: FieldPlace, _ bytes: Span<UInt8>, atMost count: Int) -> Part? {
-        guard let value = place.value, let token = JSONScan.string(at: value, bytes), token.range.count <= count else {
-            return nil
-        }
+    private static func part(_ value: Range<Int>, _ body: [UInt8], atMost count: Int) -> Part? {
+        let bytes = body.span
+        guard let token = JSONScan.string(at: value, bytes), token.range.count <= count else { return nil }
         guard token.hasEscapes else { return .body(token.range) }
         return .own(ClusterChatEscape.inside(JSONScan.text(token, bytes)))
     }
 
     /// A line that stands for what a console cannot show.
     private static func readable(_ kind: EventKind, _ body: [UInt8]) -> String {
-        let content = Content(body)
-        switch kind {
-        case .text: return content["text"]
-        case .location:
-            let place = "\(content["lat"]),\(content["lon"])"
-            return line("location", [content["name"], place])
-        case .image, .voice, .video: return line(kind.name, [content["url"]])
-        case .file: return line(kind.name, [content["name"], content["url"]])
-        case .card: return line(kind.name, [content["userId"]])
-        case .redpacket: return line(kind.name, [content["greeting"]])
-        case .forward: return line(kind.name, [content["title"]])
-        default: return line(kind.name, [])
-        }
-    }
-
-    private static func line(_ name: String, _ words: [String]) -> String {
-        words.reduce("[\(name)]") { $1.isEmpty ? $0 : "\($0) \($1)" }
-    }
-
-    /// The fields of a content, numbers as they are written.
-    private struct Content {
-        private let members: [JSONValue.Member]
-        private let body: [UInt8]
-
-        init(_ body: [UInt8]) {
-            self.body = body
-            if case .object(let members)? = try? JSONValue(parsing: body) {
-                self.members = members
-            } else {
-                members = []
+        let words: [String] =
+            switch kind {
+            case .image, .voice, .video: words("url", nil, body)
+            case .file: words("name", "url", body)
+            case .location: words("name", nil, body) + [words("lat", "lon", body).joined(separator: ",")]
+            case .card: words("userId", nil, body)
+            case .redpacket: words("greeting", nil, body)
+            case .forward: words("title", nil, body)
+            default: []
             }
-        }
+        return words.reduce("[\(kind.name)]") { $1.isEmpty ? $0 : "\($0) \($1)" }
+    }
 
-        subscript(name: String) -> String {
-            guard let member = members.first(where: { $0.key == name }) else { return "" }
-            switch member.value {
-            case .string(let text): return text
-            case .integer, .number: return String(decoding: body[member.range], as: UTF8.self)
-            default: return ""
+    /// The texts, or the numbers as they are written, in two fields of a content.
+    private static func words(_ one: StaticString, _ other: StaticString?, _ body: [UInt8]) -> [String] {
+        let found = find(one, other, body)
+        return [found?.0, found?.1].compactMap { value in
+            guard let value else { return nil }
+            let bytes = body.span
+            if let token = JSONScan.string(at: value, bytes) { return JSONScan.text(token, bytes) }
+            switch bytes[value.lowerBound] {
+            case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"):
+                return String(decoding: body[value], as: UTF8.self)
+            default: return nil
             }
         }
     }
