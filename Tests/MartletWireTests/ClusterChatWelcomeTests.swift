@@ -90,6 +90,15 @@ import Testing
         #expect((counts.max() ?? 0) - (counts.min() ?? 0) <= 1)
     }
 
+    /// Members take what groups leave to the last byte, wherever that is, and no byte more.
+    @Test func losesNoGroupToMembersOfOthers() throws {
+        for length in 1...120 {
+            let name = String(repeating: "n", count: length)
+            let answer = try Answer(seed.welcome(1, name, .of(groups: groups(8, members: 100))).text)
+            #expect(answer.groups.count == 8)
+        }
+    }
+
     @Test func cutsDescriptionsBeforeGroups() throws {
         let long = String(repeating: "\"語", count: 200)
         let answer = try Answer(seed.welcome(1, "alice", .of(groups: groups(2, members: 0, description: long))).text)
