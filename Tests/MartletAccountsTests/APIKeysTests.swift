@@ -83,11 +83,12 @@ import Testing
         #expect(try await house.keys.list().map { $0.revokedAt == nil } == [false, true, true])
     }
 
-    @Test(arguments: ["", "  ", "a\nb", String(repeating: "x", count: 65)])
-    func aNameHasToBeShown(_ name: String) async throws {
+    @Test func aNameHasToBeShown() async throws {
         let house = try await House()
-        let refused = await reason { () throws(Fault) in _ = try await house.keys.create(name: name, app: nil) }
-        #expect(refused == .invalidField)
+        for name in ["", "  ", "a\nb", String(repeating: "x", count: 65)] {
+            let refused = await reason { () throws(Fault) in _ = try await house.keys.create(name: name, app: nil) }
+            #expect(refused == .invalidField)
+        }
         #expect(try await house.keys.list().isEmpty)
     }
 

@@ -63,19 +63,24 @@ import Testing
         #expect(guest.role == .guest)
     }
 
-    @Test(arguments: ["", "12345678901234567890", "一二三四五六七", "a\nb", "\nab", "a\u{202E}b", " ", "\u{200B}", "a\0b"])
-    func aNameThatCannotBeShownIsRefused(_ name: String) async throws {
+    @Test func aNameThatCannotBeShownIsRefused() async throws {
         let house = try await house()
-        let fault = await refusal(name, house)
-        #expect(fault?.reason == .invalidField)
-        #expect(fault?.field == "userId")
+        let names = [
+            "", "12345678901234567890", "一二三四五六七", "a\nb", "\nab", "a\u{202E}b", " ", "\u{200B}", "a\0b",
+        ]
+        for name in names {
+            let fault = await refusal(name, house)
+            #expect(fault?.reason == .invalidField, "\(name.debugDescription)")
+            #expect(fault?.field == "userId")
+        }
     }
 
-    @Test(arguments: ["a", "1234567890123456789", "一二三四五六", " a b "])
-    func aNameIsKeptAsItWasGiven(_ name: String) async throws {
+    @Test func aNameIsKeptAsItWasGiven() async throws {
         let house = try await house()
-        let guest = try await house.accounts.namedGuest(name, app: House.app, address: "")
-        #expect(guest.username == name && guest.name == name)
+        for name in ["a", "1234567890123456789", "一二三四五六", " a b "] {
+            let guest = try await house.accounts.namedGuest(name, app: House.app, address: "")
+            #expect(guest.username == name && guest.name == name)
+        }
     }
 
     @Test func anAppThatIsNotThereIsRefused() async throws {
@@ -111,12 +116,13 @@ import Testing
 
     // MARK: Beside accounts
 
-    @Test(arguments: ["alice", "ALICE", " alice ", "al\u{200B}ice"])
-    func anAccountsNameIsNoGuests(_ name: String) async throws {
+    @Test func anAccountsNameIsNoGuests() async throws {
         let house = try await house()
         try await house.register("Alice")
-        #expect(await refusal(name, house)?.reason == .notAllowed)
-        #expect(await refusal(name, app: House.otherApp, house) == nil)
+        for name in ["alice", "ALICE", " alice ", "al\u{200B}ice"] {
+            #expect(await refusal(name, house)?.reason == .notAllowed, "\(name.debugDescription)")
+            #expect(await refusal(name, app: House.otherApp, house) == nil)
+        }
     }
 
     @Test func anAccountMayTakeAGuestsName() async throws {
@@ -155,10 +161,11 @@ import Testing
         #expect(try await house.accounts.person(named: "Zoe", app: House.otherApp) == nil)
     }
 
-    @Test(arguments: ["", "\0", "a\0", String(repeating: "a", count: 10_000), "~guest-1"])
-    func aNameOfNobodyIsNobody(_ name: String) async throws {
+    @Test func aNameOfNobodyIsNobody() async throws {
         let house = try await house()
         _ = try await house.accounts.guest(name: "anonymous", address: "")
-        #expect(try await house.accounts.person(named: name, app: House.app) == nil)
+        for name in ["", "\0", "a\0", String(repeating: "a", count: 10_000), "~guest-1", "guest-1"] {
+            #expect(try await house.accounts.person(named: name, app: House.app) == nil)
+        }
     }
 }

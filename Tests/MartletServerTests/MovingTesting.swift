@@ -123,6 +123,9 @@ final class MovingHouse: Sendable {
         try await onSQLite { log, database in
             let features = try await features(log, database)
             let people = try await people(features)
+            let keys = APIKeys(database: database, clock: clock)
+            _ = try await keys.create(name: "backend", app: configuration.firstApp)
+            try await keys.revoke(try await keys.create(name: "old backend", app: nil).key.id)
             try await acquaint(people, features)
             try await meet(people, features)
             try await talk(people, features, log)
