@@ -49,7 +49,6 @@ extension Session {
             switch stream.dialect.cut(bytes.readableBytesUInt8Span, &stream.progress) {
             case .incomplete(let dropping):
                 bytes.moveReaderIndex(forwardBy: dropping)
-                stream.progress.position -= dropping
                 return
             case .message(let range, let end):
                 let message = bytes.getSlice(at: bytes.readerIndex + range.lowerBound, length: range.count)

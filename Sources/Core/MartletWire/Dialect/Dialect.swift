@@ -50,12 +50,12 @@ package enum Transport: Sendable, Equatable {
 
 /// A dialect on bare TCP.
 package protocol StreamDialect: Dialect {
-    /// Finds the first whole message. `progress` is what the last look at the same bytes left; the first look begins with a new one.
+    /// Finds the first whole message. `progress` is what the last look left, for the bytes that it did not drop; the first look, and the one behind a
+    /// message, begin with a new one.
     func cut(_ bytes: Span<UInt8>, _ progress: inout StreamProgress) -> StreamCut
 }
 
-/// How far a stream was looked at, so that no byte is looked at twice however slowly they come. `position` counts from the first byte that is given;
-/// what the other parts mean is the dialect's. Whoever drops bytes from the front takes them off the position, and begins anew behind a message.
+/// How far a stream was looked at, so that no byte is looked at twice however slowly they come. What its parts mean is the dialect's.
 package struct StreamProgress: Sendable, Equatable {
     package var position = 0
     package var depth = 0
@@ -66,7 +66,7 @@ package struct StreamProgress: Sendable, Equatable {
 
 /// What the beginning of a stream is.
 package enum StreamCut: Sendable {
-    /// More bytes are needed; the first `dropping` mean nothing and need not be kept.
+    /// More bytes are needed; the first `dropping` mean nothing and are dropped.
     case incomplete(dropping: Int)
     /// A whole message; the next one begins at `end`.
     case message(Range<Int>, end: Int)
