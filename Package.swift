@@ -253,8 +253,8 @@ let package = Package(
         tests(
             "MartletServerTests",
             [
-                "MartletCore", "MartletSQL", "MartletBus", "MartletAccounts", "MartletAPI", "MartletGateway",
-                "MartletLog", "MartletMessaging", "MartletSocial", "MartletTestServices",
+                "MartletCore", "MartletWire", "MartletSQL", "MartletBus", "MartletAccounts", "MartletAPI",
+                "MartletGateway", "MartletLog", "MartletMessaging", "MartletSocial", "MartletTestServices",
                 "MartletServer", logging,
             ]),
     ]

@@ -5,6 +5,7 @@ import MartletCore
 import MartletGateway
 import MartletLog
 import MartletSQL
+import MartletWire
 import Synchronization
 import Testing
 
@@ -40,7 +41,7 @@ import Testing
             watcher = RevocationWatcher(
                 database: database, revocations: revocations, broker: broker, clock: clock, lifetime: tokens.lifetime,
                 logger: logger)
-            authenticator = features.authenticator(tokens, revocations)
+            authenticator = features.authenticator(tokens, revocations, clock)
         }
 
         func account() async throws(Fault) -> Account {
@@ -51,7 +52,12 @@ import Testing
         /// A token as operators make them: it belongs to no sign-in.
         func signIn(_ account: Account) async throws(Fault) -> SessionUser {
             let token = try await tokens.make(account, device: .bot, family: 0)
-            return try await authenticator.signIn(token: token, device: nil, session: .none)
+            return try await signIn(.token(token))
+        }
+
+        func signIn(_ credentials: SignIn.Credentials) async throws(Fault) -> SessionUser {
+            try await authenticator.signIn(
+                SignIn(credentials, app: AppID(unchecked: 1)), address: "", session: .none)
         }
 
         func end(_ change: (AccountAdministration) async throws(Fault) -> Void) async throws(Fault) {
@@ -93,8 +99,7 @@ import Testing
 
     @Test func aGuestsBanCounts() async throws {
         let house = try await House()
-        let guest = try await house.authenticator.signIn(
-            guest: "Zoe", app: nil, device: nil, address: "", session: .none)
+        let guest = try await house.signIn(.guest("Zoe"))
         #expect(await house.isConfirmed(guest))
         try await house.end { admin throws(Fault) in try await admin.ban(guest.caller.user) }
         #expect(await !house.isConfirmed(guest))
@@ -105,10 +110,43 @@ import Testing
         _ = try await house.account()
         let signedIn = try await house.features.accounts.signIn(
             .init(username: "alice", password: "correct horse"), address: "")
-        let session = try await house.authenticator.signIn(
-            token: signedIn.tokens.accessToken, device: nil, session: .none)
+        let session = try await house.signIn(.token(signedIn.tokens.accessToken))
         #expect(await house.isConfirmed(session))
         try await house.features.accounts.signOut(session.caller, all: false)
         #expect(await !house.isConfirmed(session))
+    }
+
+    @Test func aNamedGuestIsTheSameAtEachSignIn() async throws {
+        let house = try await House()
+        let first = try await house.signIn(.namedGuest("黄帝"))
+        let second = try await house.signIn(.namedGuest("黄帝"))
+        #expect(first.caller.user == second.caller.user)
+        #expect(first.caller.role == .guest)
+        #expect(first.username == "黄帝")
+        #expect(first.caller.name == "黄帝")
+    }
+
+    @Test func aNamedGuestComesBackWhenABanIsLifted() async throws {
+        let house = try await House()
+        let guest = try await house.signIn(.namedGuest("黄帝")).caller.user
+        try await house.end { admin throws(Fault) in try await admin.ban(guest) }
+        await #expect(throws: Fault.self) { try await house.signIn(.namedGuest("黄帝")) }
+        try await house.end { admin throws(Fault) in try await admin.unban(guest) }
+        house.clock.advance(.seconds(1))
+        #expect(await house.isConfirmed(try await house.signIn(.namedGuest("黄帝"))))
+    }
+
+    @Test func aChangedPasswordEndsASignInByNumber() async throws {
+        let house = try await House()
+        let account = try await house.account()
+        let session = try await house.signIn(.number(account.id, password: "correct horse"))
+        #expect(session.caller.user == account.id)
+        #expect(await house.isConfirmed(session))
+        try await house.end { admin throws(Fault) in try await admin.setPassword(account.id, to: "battery staple") }
+        #expect(await !house.isConfirmed(session))
+        let refused = await #expect(throws: Fault.self) {
+            try await house.signIn(.number(account.id, password: "correct horse"))
+        }
+        #expect(refused?.reason == .wrongCredentials)
     }
 }

@@ -84,13 +84,17 @@ struct ConfigurationReader {
         return value ?? standard
     }
 
-    /// Each item as `parse` reads it; `expected` says what that is.
+    /// Each item as `parse` reads it; `expected` says what that is. A file may have a single item without a list around it.
     mutating func list<Item: Sendable>(
         _ key: String, default standard: [String], _ expected: String, isSecret: Bool = false,
         _ parse: (String) -> Item?
     ) async throws(OperatorFailure) -> [Item] {
         let value = try await fetch(key, "a list of \(expected)") { [reader = sources.reader] in
-            try await reader.fetchStringArray(forKey: ConfigKey(key), isSecret: isSecret)
+            do {
+                return try await reader.fetchStringArray(forKey: ConfigKey(key), isSecret: isSecret)
+            } catch {
+                return try await reader.fetchString(forKey: ConfigKey(key), isSecret: isSecret).map { [$0] }
+            }
         }
         let texts = (value ?? standard).filter { !$0.isEmpty }
         note(key, isSecret && texts.isEmpty ? .none : .list(texts), isSecret: isSecret)

@@ -133,7 +133,8 @@ package final class Server: Sendable {
         if configuration.cluster.roles.contains(.worker) {
             services.append(
                 HousekeepingService(
-                    log: log.log, accounts: features.accounts, postings: features.postings, configuration: configuration.retention,
+                    log: log.log, accounts: features.accounts, postings: features.postings,
+                    configuration: configuration.retention,
                     leases: cluster.leases, clock: SystemTime(), logger: logger))
         }
         return services

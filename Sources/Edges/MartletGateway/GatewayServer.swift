@@ -100,7 +100,9 @@ package struct GatewayServer: Service {
             var dialects: [OpenPorts.Dialect] = []
             for (index, spoken) in gateway.services.dialects.enumerated() where configuration.takesSessions {
                 guard let dialect = spoken.dialect as? any StreamDialect, let asked = spoken.port else { continue }
-                let channel = try await listen(asked, isProbed: true) { Session($0, speaking: index, dialect) }
+                let channel = try await listen(asked, isProbed: true, orAny: spoken.takesAnyPort) {
+                    Session($0, speaking: index, dialect)
+                }
                 listeners.all.append(channel)
                 dialects.append(.init(name: dialect.name, port: channel.localAddress?.port ?? asked))
             }
@@ -113,13 +115,15 @@ package struct GatewayServer: Service {
     }
 
     private func listen(
-        _ port: Int, isProbed: Bool = false, _ session: @escaping @Sendable (GatewayLoop) -> Session
+        _ port: Int, isProbed: Bool = false, orAny takesAny: Bool = false,
+        _ session: @escaping @Sendable (GatewayLoop) -> Session
     ) async throws -> any Channel {
         let host = gateway.configuration.host
+        let bootstrap = isProbed ? Self.probing(bootstrap(session)) : bootstrap(session)
         do {
-            let bootstrap = isProbed ? Self.probing(bootstrap(session)) : bootstrap(session)
             return try await bootstrap.bind(host: host, port: port).get()
         } catch {
+            if takesAny, let channel = try? await bootstrap.bind(host: host, port: 0).get() { return channel }
             throw Fault(.unavailable, "can't listen on \(host):\(port): \(error)")
         }
     }

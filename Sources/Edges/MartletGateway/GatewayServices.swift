@@ -78,11 +78,14 @@ package struct SpokenDialect: Sendable {
     package let runner: any CommandRunner
     /// For one on bare TCP: 0 takes a free port.
     package let port: Int?
+    /// Where the port is taken, any other will do.
+    package let takesAnyPort: Bool
 
-    package init(_ dialect: any Dialect, runner: any CommandRunner, port: Int? = nil) {
+    package init(_ dialect: any Dialect, runner: any CommandRunner, port: Int? = nil, takesAnyPort: Bool = false) {
         self.dialect = dialect
         self.runner = runner
         self.port = port
+        self.takesAnyPort = takesAnyPort
     }
 
     /// Of one over WebSocket.

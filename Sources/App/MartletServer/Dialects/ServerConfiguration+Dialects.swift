@@ -27,6 +27,8 @@ package struct DialectsConfiguration: Sendable {
     package struct ClusterChat: Sendable {
         /// Where each numbering is spoken.
         package var ports: [(port: Int, numbering: ClusterChatNumbering)] = []
+        /// Nobody asked for these ports: a demo has them where they are free.
+        package var takesAnyPort = false
         package var app = AppID(unchecked: 1)
         package var pace = Duration.milliseconds(5)
         package var signInTimeout = Duration.seconds(600)
@@ -59,10 +61,13 @@ extension ServerConfiguration {
     private mutating func readClusterChat(_ reader: inout ConfigurationReader) async throws(OperatorFailure) {
         var clusterChat = dialects.clusterChat
         // A server on a free port is one of several on a machine.
-        let demoPorts = gateway.port == 0 ? ["0", "0"] : ["6000", "6002"]
-        let ports = try await reader.list("clusterchat.port", default: isDemo ? demoPorts : [], "a port") { text in
+        let demoPorts = gateway.port == 0 ? [0, 0] : [6000, 6002]
+        let ports = try await reader.list(
+            "clusterchat.port", default: isDemo ? demoPorts.map { String($0) } : [], "a port"
+        ) { text in
             Int(text).flatMap { (0...65_535).contains($0) ? $0 : nil }
         }
+        clusterChat.takesAnyPort = isDemo && ports == demoPorts
         let both = ClusterChatNumbering.allCases
         let numberings = try await reader.list(
             "clusterchat.numbering", default: isDemo && ports.count == both.count ? both.map(\.rawValue) : [],

@@ -21,7 +21,8 @@ extension Features {
                 localTime: ClusterChatTime.local)
             let runner = ClusterChatRunner(
                 accounts: accounts, friends: friends, groups: groups, app: clusterChat.app)
-            spoken.append(SpokenDialect(dialect, runner: runner, port: port))
+            spoken.append(
+                SpokenDialect(dialect, runner: runner, port: port, takesAnyPort: clusterChat.takesAnyPort))
         }
         return spoken
     }
