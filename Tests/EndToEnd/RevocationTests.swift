@@ -88,13 +88,32 @@ struct RevocationTests {
         #expect(try await rest.call("GET", "/api/user/profile", token: ada.token).status == 401)
     }
 
+    /// The same user by a token that belongs to no sign-in.
+    private func bot(_ name: String) async throws -> TestUser {
+        let line = try await command("token", "--user", name).output.split(whereSeparator: \.isWhitespace)
+        let id = try #require(line.first.flatMap { Int64($0) })
+        return TestUser(id: id, name: name, token: String(try #require(line.last)), refresh: "")
+    }
+
+    @Test func `A new password ends sessions of no sign-in, and not the one that changed it`() async throws {
+        let ada = try await TestServer.user("ada")
+        let bot = try await bot(ada.name)
+        let own = try await TestServer.connect(ada)
+        let session = try await TestServer.connect(bot, device: "bot")
+        try await rest.succeed(
+            "PUT", "/api/user/password", by: ada,
+            #"{"oldPassword":"\#(testPassword)","newPassword":"another horse 8"}"#)
+        #expect(try await session.waitClosed() == 4103)
+        #expect(try await rest.call("GET", "/api/user/profile", token: bot.token).status == 401)
+        try await own.settle()
+        #expect(try await rest.call("GET", "/api/user/profile", token: ada.token).status == 200)
+    }
+
     @Test func `A ban ends sessions with an operator's token as well`() async throws {
         let made = try await command("user", "create", "bot-\(randomClientID())", "--token-only", "--json")
         #expect(made.status == 0, "\(made.error)")
         let name = try #require(made.output.split(separator: "\"").first { $0.hasPrefix("bot-") }.map(String.init))
-        let line = try await command("token", "--user", name).output.split(whereSeparator: \.isWhitespace)
-        let id = try #require(line.first.flatMap { Int64($0) })
-        let bot = TestUser(id: id, name: name, token: String(try #require(line.last)), refresh: "")
+        let bot = try await bot(name)
         let session = try await TestServer.connect(bot, device: "bot")
         let banned = try await command("user", "ban", name)
         #expect(banned.status == 0, "\(banned.error)")
