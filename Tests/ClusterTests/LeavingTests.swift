@@ -52,7 +52,9 @@ struct LeavingTests {
         let sent = try await withThrowingTaskGroup(of: [Int64].self) { tasks in
             tasks.addTask {
                 var seqs: [Int64] = []
-                while !isDone.value { seqs.append(try await sender.say("more", in: direct)) }
+                while !isDone.value, !Task.isCancelled {
+                    seqs.append(try await sender.say("more", in: direct))
+                }
                 return seqs
             }
             try await reader.waitPushes("some messages") { $0.count > 10 }

@@ -51,6 +51,20 @@ private let beta = ConversationID.group(GroupID(unchecked: 2))
         #expect(state.arrived(alpha, 6, isOwn: false) == .push)
     }
 
+    @Test func aSessionThatIsResumedGetsAllBehindItsPlace() {
+        var state = CatchUp()
+        state.hold()
+        #expect(state.arrived(alpha, 21, isOwn: false) == .hold, "what comes while its place is looked up")
+        state.resume(alpha, after: 4)
+        state.release()
+        #expect(state.nextRead(page: 10) == .init(conversation: alpha, from: 5, through: 14))
+        #expect(state.read(alpha, through: 14, isLast: false).includes(5))
+        #expect(state.nextRead(page: 10) == .init(conversation: alpha, from: 15, through: 24))
+        #expect(state.read(alpha, through: 21, isLast: true).includes(21))
+        #expect(state.nextRead(page: 10) == nil)
+        #expect(state.arrived(alpha, 22, isOwn: false) == .push)
+    }
+
     @Test func aResumingSessionGetsNothingBeforeItsSync() {
         var state = CatchUp()
         state.hold()

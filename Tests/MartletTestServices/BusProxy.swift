@@ -252,6 +252,8 @@ private final class ProxySide: ChannelInboundHandler {
             guard let end = bytes[position...].firstIndex(of: 0x0A), let type = bytes[position...].first else {
                 return nil
             }
+            // Not the protocol: it is passed on as it is.
+            guard end >= position + 2 else { return bytes.count }
             let number = Int(String(decoding: bytes[(position + 1)..<(end - 1)], as: UTF8.self)) ?? 0
             position = end + 1
             values -= 1

@@ -10,7 +10,8 @@ package enum Signal: Sendable, Equatable {
     /// What sessions remember of who may write here is out of date. With a user: only for that one. For an inbox: who
     /// may write to its user directly.
     case rightsChanged(ConversationID, UserID?)
-    /// Live sessions of the user end at once: those of one sign-in, or all but `except` where `family` is 0.
+    /// Live sessions of the user end at once: those of one sign-in, or all but `except` where `family` is 0, or those that belong to no sign-in where it is
+    /// below 0.
     case revoked(UserID, family: Int64, except: Int64, RevocationReason)
     /// Newer sign-ins took the place of these sessions of the user.
     case replaced(UserID, [SessionID])

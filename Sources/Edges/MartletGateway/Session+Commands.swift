@@ -1,6 +1,7 @@
 import Logging
 import MartletBus
 import MartletCore
+import MartletLog
 import MartletMessaging
 import MartletWire
 import NIOCore
@@ -172,6 +173,21 @@ extension Session {
                 return session.lookUpRight(conversation, caller, triesLeft: triesLeft - 1)
             }
             session.sendAwaiting(conversation, result)
+        }
+    }
+
+    /// Whoever says something and goes at once has said it, where the dialect's clients hear of no send: what still waits for its right is sent without
+    /// the session.
+    func sendOrphans() {
+        guard dialect.manners.waitsForRates, let caller, !awaitingRight.isEmpty else { return }
+        let (services, waiting) = (gateway.services, awaitingRight.mapValues { $0.map(\.draft) })
+        _ = gateway.pool.submit {
+            for (conversation, drafts) in waiting {
+                guard let right = try? await services.rights.sendRight(caller, conversation),
+                    (try? right.check(now: services.clock.now)) != nil
+                else { continue }
+                for draft in drafts { _ = try? await services.log.append(draft) }
+            }
         }
     }
 

@@ -79,7 +79,6 @@ extension Session {
     func writabilityChanged() {
         guard phase == .live, isWritable, slowSince != nil else { return }
         slowSince = nil
-        flushStream()
         if stream?.isFull != true { catchUp?.drained() }
         settle()
         resume()

@@ -196,6 +196,7 @@ extension Session {
             positions[event.conversation] = event.seq
             note(event.conversation, event.seq)
         }
+        flushStream()
         pauseStream()
         for (conversation, seq) in positions { catchUp?.resume(conversation, after: seq) }
     }
@@ -205,6 +206,7 @@ extension Session {
 
     /// The session ends and the connection stays.
     func signOut() {
+        sendOrphans()
         leave()
         clearStream()
         phase = .anonymous

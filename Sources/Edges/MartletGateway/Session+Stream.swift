@@ -27,6 +27,9 @@ final class StreamState {
     /// The client has done too much, and waits for it.
     var isResting = false
 
+    /// Nothing more is taken from the client until it has waited, or has read its answers.
+    var isBusy: Bool { isResting || waiting.count > 2 * GatewayConfiguration.pacedMessages }
+
     init(_ dialect: any StreamDialect) {
         self.dialect = dialect
         pace = dialect.manners.pace.map { .milliseconds($0.milliseconds) }
@@ -90,7 +93,7 @@ extension Session {
         guard let stream else { return }
         if stream.waiting.isEmpty { loop.markDirty(self) }
         var rest = frame
-        while let message = rest.readThrough(0) { stream.waiting.append(.init(message: message)) }
+        while let message = rest.readMessage() { stream.waiting.append(.init(message: message)) }
         if let event { note(event.conversation, event.seq) }
         if !stream.isFull, stream.waiting.count > GatewayConfiguration.pacedMessages { becameFull(stream) }
     }
@@ -127,7 +130,18 @@ extension Session {
             if let event = entry.event { stream.unconfirmed.append(event) }
         }
         confirmStream()
-        if stream.isFull, stream.waiting.isEmpty { drained(stream) }
+        guard stream.waiting.isEmpty else { return }
+        if stream.isFull { drained(stream) }
+        if isHeldUp { goOnReading() }
+    }
+
+    /// Not at once: the loop is in the middle of flushing.
+    private func goOnReading() {
+        let back = NIOLoopBound(self, eventLoop: loop.eventLoop)
+        loop.eventLoop.execute {
+            back.value.resume()
+            back.value.loop.flushDirty()
+        }
     }
 
     /// The loop has come back for a paced session.
@@ -182,10 +196,14 @@ extension Session {
 }
 
 extension ByteBuffer {
-    /// The bytes up to the next `byte`, which is included; all that is left where there is none, and nil at the end.
-    fileprivate mutating func readThrough(_ byte: UInt8) -> ByteBuffer? {
+    /// The bytes up to the next zero, which is included; all that is left where there is none, and nil at the end.
+    fileprivate mutating func readMessage() -> ByteBuffer? {
         guard readableBytes > 0 else { return nil }
-        let count = readableBytesView.firstIndex(of: byte).map { $0 - readerIndex + 1 }
-        return readSlice(length: count ?? readableBytes)
+        let zero = withUnsafeReadableBytes { $0.firstIndex(of: 0) } ?? readableBytes - 1
+        guard zero + 1 < readableBytes else {
+            defer { moveReaderIndex(to: writerIndex) }
+            return self
+        }
+        return readSlice(length: zero + 1)
     }
 }

@@ -165,6 +165,7 @@ final class Session: ChannelDuplexHandler {
 
     func channelInactive(context: ChannelHandlerContext) {
         release()
+        sendOrphans()
         end()
         corked = nil
         self.context = nil
@@ -254,8 +255,11 @@ final class Session: ChannelDuplexHandler {
     /// False while too much of this session is at work, or too little of it is being read.
     var mayObey: Bool {
         sendsInFlight < GatewayConfiguration.sendsInFlight && commandsInFlight < GatewayConfiguration.commandsInFlight
-            && (slowSince == nil || phase != .live) && stream?.isResting != true
+            && (slowSince == nil || phase != .live) && stream?.isBusy != true
     }
+
+    /// Something of the client's waits.
+    var isHeldUp: Bool { unread != nil || isReadHeld }
 
     /// Goes on with what had to wait, if it may now.
     func resume() {
@@ -271,6 +275,7 @@ final class Session: ChannelDuplexHandler {
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         isWritable = context.channel.isWritable
+        if isWritable { flushStream() }
         writabilityChanged()
         context.fireChannelWritabilityChanged()
     }
