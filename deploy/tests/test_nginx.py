@@ -3,6 +3,7 @@
 import http.client
 import os
 import pathlib
+import re
 import shutil
 import socket
 import ssl
@@ -31,6 +32,7 @@ class Rude:
 
     def __init__(self):
         self.requests = 0
+        self.last = b""
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port = self._socket.getsockname()[1]
         threading.Thread(target=self._serve, daemon=True).start()
@@ -43,7 +45,8 @@ class Rude:
                 return
             with connection:
                 connection.settimeout(10)
-                if connection.recv(65_536):
+                if request := connection.recv(65_536):
+                    self.last = request
                     self.requests += 1
                     if self.answer:
                         connection.sendall(self.answer)
@@ -98,13 +101,14 @@ class ShippedTests(unittest.TestCase):
         )
         return [NGINX, "-e", "stderr", "-c", str(self.place / "nginx.conf")]
 
-    def placed(self, name):
+    def placed(self, name, text=None):
         """A shipped file on ports that everybody may take, and with logs where everybody may write."""
-        text = (SHIPPED / name).read_text().replace("/var/log/nginx", str(self.place))
-        for port in (80, 443):
-            text = text.replace(f"listen [::]:{port}", f"listen [::1]:{self.port(port)}").replace(
-                f"listen {port}", f"listen 127.0.0.1:{self.port(port)}"
-            )
+        text = (text or (SHIPPED / name).read_text()).replace("/var/log/nginx", str(self.place))
+        text = re.sub(
+            r"listen (\[::\]|127\.0\.0\.1)?:?(80|443|8000|8443)\b",
+            lambda found: f"listen {'[::1]' if found[1] == '[::]' else '127.0.0.1'}:{self.port(int(found[2]))}",
+            text,
+        )
         (self.place / name).write_text(text)
         return f"include {self.place}/{name};"
 
@@ -157,10 +161,14 @@ class ShippedTests(unittest.TestCase):
         # Never taken out, so that each request meets two nodes that seem to work.
         self.run_nginx("".join(f"server 127.0.0.1:{node.port} max_fails=0;\n" for node in nodes), self.site())
         self.connect().close()
-        for method, expected in [("GET", 2), ("POST", 1), ("PATCH", 1), ("PUT", 1), ("DELETE", 1)]:
-            with self.subTest(method):
+        sending = "/user/sendMessageAll?appId=101"
+        for method, path, expected in [
+            *[("GET", None, 2), ("POST", None, 1), ("PATCH", None, 1), ("PUT", None, 1), ("DELETE", None, 1)],
+            *[("GET", "/user/list", 2), ("GET", sending, 1), ("POST", sending, 1)],
+        ]:
+            with self.subTest(method, path=path):
                 before = sum(node.requests for node in nodes)
-                self.assertEqual(self.request(method), 502)
+                self.assertEqual(self.request(method, path), 502)
                 self.assertEqual(sum(node.requests for node in nodes) - before, expected)
 
     def test_a_node_that_is_away_costs_no_request(self):
@@ -174,12 +182,22 @@ class ShippedTests(unittest.TestCase):
             [self.request(method) for method in ["GET", "POST", "GET", "POST", "GET", "PUT", "DELETE"]], [200] * 7
         )
 
-    def request(self, method):
+    def test_sessions_of_both_kinds_and_nothing_else_are_upgraded(self):
+        node = Polite()
+        self.addCleanup(node.close)
+        self.run_nginx(f"server 127.0.0.1:{node.port};\n", self.site())
+        self.connect().close()
+        for path, asked in [("/ws", True), ("/acc", True), ("/acc/", False), ("/user/list", False), ("/", False)]:
+            with self.subTest(path):
+                self.request("GET", path, {"Upgrade": "websocket", "Connection": "Upgrade"})
+                self.assertEqual(b"\r\nUpgrade: websocket\r\nConnection: upgrade\r\n" in node.last, asked, node.last)
+
+    def request(self, method, path=None, head=None):
         context = ssl.create_default_context(cafile=self.place / "martlet/certificate.pem")
         context.check_hostname = False
         connection = http.client.HTTPSConnection("127.0.0.1", self.port(443), timeout=10, context=context)
         try:
-            connection.request(method, "/api/chat/send", None if method == "GET" else "{}")
+            connection.request(method, path or "/api/chat/send", None if method == "GET" else "{}", head or {})
             return connection.getresponse().status
         finally:
             connection.close()
@@ -194,26 +212,76 @@ class ShippedTests(unittest.TestCase):
             limits = " max_fails=2 fail_timeout=5s;\n"
             nodes = f"server 127.0.0.1:{free_port()}{limits}server 127.0.0.1:{node.getsockname()[1]}{limits}"
             self.run_nginx(nodes, self.placed("martlet-stream.conf"))
-            client = self.connect()
-            address = client.getsockname()
-            client.sendall(b"hello")
-            connection, _ = node.accept()
-            connection.settimeout(10)
-            received = b""
-            while not received.endswith(b"hello"):
-                received += connection.recv(1000)
-            expected = f"PROXY TCP4 127.0.0.1 127.0.0.1 {address[1]} {self.port(443)}\r\nhello"
-            self.assertEqual(received.decode(), expected)
-            client.close()
-            connection.close()
+            self.arrive(self.connect(), node, 443)
 
-    def connect(self):
+    def arrive(self, client, node, port):
+        """Says a word to the node, which is told first who says it."""
+        address = client.getsockname()
+        client.sendall(b"hello")
+        connection, _ = node.accept()
+        connection.settimeout(10)
+        received = b""
+        while not received.endswith(b"hello"):
+            received += connection.recv(1000)
+        expected = f"PROXY TCP4 {address[0]} 127.0.0.1 {address[1]} {self.port(port)}\r\nhello"
+        self.assertEqual(received.decode(), expected)
+        client.close()
+        connection.close()
+
+    def clusterchat(self, changes=()):
+        """The shipped part of a stream for clusterchat, placed, with what an operator may change in it."""
+        text = (SHIPPED / "martlet-clusterchat.conf").read_text()
+        for pattern, replacement in changes:
+            self.assertRegex(text, pattern)
+            text = re.sub(pattern, replacement, text)
+        return self.placed("martlet-clusterchat.conf", text)
+
+    def test_clusterchat_is_accepted_alone_and_beside_the_stream(self):
+        nodes = (SHIPPED / "nodes.conf").read_text()
+        shutil.copy(SHIPPED / "clusterchat-nodes.conf", self.place / "martlet")
+        part = self.clusterchat()
+        with self.subTest("alone"):
+            self.accept(self.write(nodes, f"stream {{ {part} }}"))
+        with self.subTest("beside the site"):
+            self.accept(self.write(nodes, f"{self.site()} stream {{ {part} }}"))
+        with self.subTest("in the stream"):
+            shipped = (SHIPPED / "martlet-stream.conf").read_text()
+            line = "    #include martlet/martlet-clusterchat.conf;\n"
+            self.assertEqual(shipped.count(line), 1)
+            self.accept(self.write(nodes, self.placed("martlet-stream.conf", shipped.replace(line, part))))
+        with self.subTest("as the image has it"):
+            self.assertIn(
+                "#stream { include martlet/martlet-clusterchat.conf; }", (DEPLOY / "docker/nginx.conf").read_text()
+            )
+
+    def test_clusterchat_tells_who_connects(self):
+        with socket.create_server(("127.0.0.1", 0)) as node:
+            node.settimeout(10)
+            # The first of the nodes is not there: a connection that has carried nothing goes to the next.
+            limits = " max_fails=2 fail_timeout=5s;\n"
+            (self.place / "martlet/clusterchat-nodes.conf").write_text(
+                f"server 127.0.0.1:{free_port()}{limits}server 127.0.0.1:{node.getsockname()[1]}{limits}"
+            )
+            tls = self.clusterchat([(r"(?m)^    #(listen 8443|ssl_)", r"    \1")])
+            self.run_nginx("", f"stream {{ {tls} }}")
+            for port, is_plain, source in [(8000, True, "127.0.0.7"), (8443, False, "127.0.0.8")]:
+                with self.subTest(port):
+                    self.arrive(self.connect(port, is_plain, source), node, port)
+
+    def test_clusterchat_is_for_this_machine_until_somebody_says_otherwise(self):
+        text = (SHIPPED / "martlet-clusterchat.conf").read_text()
+        listens = re.findall(r"^\s*listen (\S+)", text, re.MULTILINE)
+        self.assertEqual([address.split(":")[0] for address in listens], ["127.0.0.1"])
+
+    def connect(self, port=443, is_plain=False, source=None):
         context = ssl.create_default_context(cafile=self.place / "martlet/certificate.pem")
         deadline = time.monotonic() + 10
         while True:
             try:
-                plain = socket.create_connection(("127.0.0.1", self.port(443)), timeout=10)
-                return context.wrap_socket(plain, server_hostname="localhost")
+                plain = socket.create_connection(
+                    ("127.0.0.1", self.port(port)), timeout=10, source_address=source and (source, 0)
+                )
+                return plain if is_plain else context.wrap_socket(plain, server_hostname="localhost")
             except ConnectionRefusedError:
                 if time.monotonic() > deadline:
                     raise

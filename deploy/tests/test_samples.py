@@ -91,6 +91,42 @@ class KubernetesTests(unittest.TestCase):
         self.assertEqual(set(re.findall(r"(?:sslrootcert|cafile)=([^\s,&\"]+)", secret)), {f"{folder}/{made.group(2)}"})
 
 
+class OlderClientsTests(unittest.TestCase):
+    """What their protocols open is opened by the operator, line by line."""
+
+    files = ["docker/compose.yaml", "kubernetes/deployment.yaml", "kubernetes/service.yaml", "docker/nginx.conf"]
+
+    def test_they_are_off_until_somebody_takes_their_lines_in(self):
+        for path in self.files:
+            named = [line for line in text(path).splitlines() if re.search("clusterchat|gowebsocket", line, re.I)]
+            self.assertTrue(named, path)
+            self.assertEqual([line for line in named if not line.lstrip().startswith("#")], [], path)
+
+    def test_the_nodes_of_clusterchat_are_the_nodes(self):
+        for folder, sample in [("nginx", None), ("docker", "docker/compose.yaml")]:
+            lists = [
+                re.findall(r"^server (\S+):(\d+)( .*;)$", text(f"{folder}/{name}.conf"), re.MULTILINE)
+                for name in ["nodes", "clusterchat-nodes"]
+            ]
+            self.assertEqual(*[[(host, limits) for host, _, limits in nodes] for nodes in lists])
+            if sample:
+                port = re.search(r'# MARTLET_CLUSTERCHAT_PORT: "(\d+)"', text(sample)).group(1)
+                self.assertEqual({found for _, found, _ in lists[1]}, {port})
+
+    def test_the_port_is_the_same_all_over_kubernetes(self):
+        found = [
+            re.search(pattern, text(f"kubernetes/{path}.yaml")).group(1)
+            for path, pattern in [
+                ("deployment", r'MARTLET_CLUSTERCHAT_PORT, value: "(\d+)"'),
+                ("deployment", r"# - {name: clusterchat, containerPort: (\d+)}"),
+                ("service", r"# - {name: clusterchat, port: (\d+), targetPort: clusterchat}"),
+                ("service", r'"default/martlet:(\d+)::PROXY"'),
+                ("networkpolicy", r"# - {protocol: TCP, port: (\d+)}"),
+            ]
+        ]
+        self.assertEqual(len(set(found)), 1, found)
+
+
 class AuthorityTests(unittest.TestCase):
     def test_who_verifies_a_server_says_by_what(self):
         # libpq 15 refuses every server otherwise.

@@ -7,6 +7,7 @@ import unittest
 
 DEPLOY = pathlib.Path(__file__).resolve().parent.parent
 GATEWAY = DEPLOY.parent / "Sources/Edges/MartletGateway/GatewayConfiguration.swift"
+GOWEBSOCKET = DEPLOY.parent / "Sources/Core/MartletWire/GoWebSocket/GoWebSocketDialect.swift"
 sys.path.insert(0, str(DEPLOY / "cluster"))
 
 import node  # noqa: E402
@@ -21,7 +22,12 @@ def standard(name):
 
 
 def number(path, pattern):
-    found = re.findall(pattern, (DEPLOY / path).read_text())
+    return standing(DEPLOY / path, pattern)
+
+
+def standing(path, pattern):
+    """The number that stands in a file, once."""
+    found = re.findall(pattern, path.read_text())
     assert len(found) == 1, f"{pattern} stands in {path} {len(found)} times"
     return int(found[0])
 
@@ -54,14 +60,23 @@ class HeartbeatTests(unittest.TestCase):
     silence = 3 * standard("heartbeat")
 
     def test_proxies_outlast_a_silent_session(self):
-        # In martlet.conf that of /ws is the longest.
-        waits = [
-            int(found)
-            for found in re.findall(r"proxy_read_timeout (\d+)s;", (DEPLOY / "nginx/martlet.conf").read_text())
-        ]
-        self.assertGreater(max(waits), self.silence)
+        self.assertGreater(self.wait("/ws"), self.silence)
         self.assertGreater(number("nginx/martlet-stream.conf", r"proxy_timeout (\d+)s;"), self.silence)
         self.assertGreater(number("kubernetes/service.yaml", r'proxy-read-timeout: "(\d+)"'), self.silence)
+
+    def test_proxies_outlast_silent_sessions_of_older_clients(self):
+        silence = standing(GOWEBSOCKET, r"manners\.silence = \.atMost\(\.seconds\((\d+)\)\)")
+        self.assertGreater(self.wait("/acc"), silence)
+        self.assertGreater(number("nginx/martlet-stream.conf", r"proxy_timeout (\d+)s;"), silence)
+        self.assertGreater(number("kubernetes/service.yaml", r"with gowebsocket take (\d+),"), silence)
+        # Those of clusterchat may be silent without an end; their nodes ask the system whether they are there.
+        hours = number("nginx/martlet-clusterchat.conf", r"proxy_timeout (\d+)h;")
+        self.assertGreaterEqual(hours, 24)
+        number("nginx/martlet-clusterchat.conf", r"\n    listen 127\.0\.0\.1:8000 so_keepalive=(\d+)s:15s:4;")
+
+    def wait(self, path):
+        """Seconds that martlet.conf waits for a session at this path."""
+        return number("nginx/martlet.conf", rf"location = {path} {{\n(?:\s+#.*\n)*\s+proxy_read_timeout (\d+)s;")
 
 
 if __name__ == "__main__":
