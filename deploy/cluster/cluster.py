@@ -43,7 +43,8 @@ def parse(arguments):
     )
     parser.add_argument("--no-standby", action="store_true", help="PostgreSQL without a standby")
     parser.add_argument("--no-nginx", action="store_true", help="nothing in front of the nodes")
-    parser.add_argument("--demo", action="store_true", help="sample users and guests, to try things out")
+    parser.add_argument("--demo", action="store_true", help="sample users, guests and dialects, to try things out")
+    parser.add_argument("--dialects", action="store_true", help="for older clients: gowebsocket and clusterchat")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="one more setting of all nodes")
     parser.add_argument("--no-restart", action="store_true", help="leave what has ended as it is")
     parser.add_argument(
@@ -71,19 +72,28 @@ class Cluster:
         self.secrets = self.folder.secrets(postgres.SECRETS + [redis.SECRET] + node.SECRETS)
         node_names = [f"node-{number}" for number in range(1, options.nodes + 1)]
         redis_names = [f"redis-{number}" for number in range(1, options.redis + 1)]
+        numberings = node.NUMBERINGS if options.demo or options.dialects else []
         ports = self.folder.ports(
-            ["https", "http", "postgres-1", "postgres-2", *redis_names, *node_names], {"https": options.port}
+            [
+                *["https", "http", "postgres-1", "postgres-2", *redis_names, *node_names],
+                *[f"{name}-{numbering}" for name in ["nginx", *node_names] for numbering in numberings],
+            ],
+            {"https": options.port},
         )
+
+        def clusterchat(name):
+            return {numbering: ports[f"{name}-{numbering}"] for numbering in numberings}
+
         self.postgres = postgres.PostgresPair(self.keeper, self.folder, ports, self.secrets, not options.no_standby)
         self.redis = [
             redis.RedisServer(number, self.keeper, self.folder, ports[name], self.secrets)
             for number, name in enumerate(redis_names, 1)
         ]
         self.nodes = [
-            Node(number, self.keeper, self.folder, ports[name], self.program)
+            Node(number, self.keeper, self.folder, ports[name], self.program, clusterchat(name))
             for number, name in enumerate(node_names, 1)
         ]
-        self.front = None if options.no_nginx else Front(self.keeper, self.folder, ports)
+        self.front = None if options.no_nginx else Front(self.keeper, self.folder, ports, clusterchat("nginx"))
 
     @property
     def services(self):
@@ -108,7 +118,7 @@ class Cluster:
             server.wait_for(lambda server=server: server.answers, 10, self.wishes, "answer")
         self._start_nodes()
         if self.front:
-            self.front.configure([one.port for one in self.nodes])
+            self.front.configure(self.nodes)
             self.front.start()
             self.front.wait_for(lambda: self.front.answers, 10, self.wishes, "answer")
 
@@ -123,6 +133,7 @@ class Cluster:
                     self.secrets,
                     self.options.demo,
                     self.options.extra,
+                    is_behind_stream=self.front is not None,
                 )
             )
             one.start()
@@ -207,7 +218,15 @@ class Cluster:
             "data": str(self.folder.path),
             "secrets": str(self.folder.path / "secrets.json"),
             "nodes": [
-                of(one, host="127.0.0.1", port=one.port, url=one.url, data=str(one.data), config=str(one.file))
+                of(
+                    one,
+                    host="127.0.0.1",
+                    port=one.port,
+                    url=one.url,
+                    clusterchat=one.clusterchat,
+                    data=str(one.data),
+                    config=str(one.file),
+                )
                 for one in self.nodes
             ],
             "redis": [of(one, port=one.port, data=str(one.data)) for one in self.redis],
@@ -225,6 +244,7 @@ class Cluster:
                     self.front,
                     port=self.front.port,
                     httpPort=self.front.plain_port,
+                    clusterchat=self.front.clusterchat,
                     certificate=str(self.front.certificate),
                 )
                 if self.front
@@ -259,6 +279,10 @@ class Report:
                 f"  Sign in as {', '.join(node.SAMPLE_USERS)} with the password {cluster.sample_password}, "
                 "or come in as a guest.\n"
             )
+        for numbering, port in (cluster.front or first).clusterchat.items():
+            self.say(f"  clusterchat:  127.0.0.1:{port}, numbering {numbering}")
+        if first.clusterchat:
+            self.say(f"  gowebsocket:  {cluster.url}/home/index")
         self.say(f"  Make a user:  {cluster.program} user create NAME --config {first.file}")
         for one in cluster.nodes:
             self.say(f"  {one.name}:       {one.url}, process {one.pid}")

@@ -11,6 +11,8 @@ import socket
 from files import write_private
 from processes import Service, Trouble
 
+#: Debian's is a module of its own; others have it built in.
+STREAM_MODULE = pathlib.Path("/usr/lib/nginx/modules/ngx_stream_module.so")
 SHIPPED = pathlib.Path(__file__).resolve().parent.parent / "nginx"
 
 
@@ -18,8 +20,10 @@ class Front(Service):
     # It serves what it has begun; then it is told to end at once.
     ways_to_stop = [(signal.SIGQUIT, 2), (signal.SIGTERM, 3)]
 
-    def __init__(self, keeper, folder, ports):
+    def __init__(self, keeper, folder, ports, clusterchat=None):
+        """`clusterchat`: the port of each numbering, where it is spoken."""
         super().__init__("nginx", keeper, folder.log("nginx"))
+        self.clusterchat = clusterchat or {}
         self.port = ports["https"]
         self.plain_port = ports["http"]
         self.program = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
@@ -37,7 +41,7 @@ class Front(Service):
     def command(self):
         return [self.program, "-e", "stderr", "-c", str(self.file)]
 
-    def configure(self, node_ports):
+    def configure(self, nodes):
         for name in ["martlet", "bodies", "proxied"]:
             (self.data / name).mkdir(exist_ok=True)
         self._make_certificate()
@@ -45,8 +49,14 @@ class Front(Service):
             (SHIPPED / "martlet.conf").read_text(), self.port, self.plain_port, self.log.with_name("access.log")
         )
         write_private(self.data / "martlet.conf", site)
-        write_private(self.data / "martlet" / "nodes.conf", nodes_of(node_ports))
-        write_private(self.file, main_of(self.data, min(32_768, resource.getrlimit(resource.RLIMIT_NOFILE)[0])))
+        write_private(self.data / "martlet" / "nodes.conf", nodes_of([one.port for one in nodes]))
+        for name, port in self.clusterchat.items():
+            part = clusterchat_of((SHIPPED / "martlet-clusterchat.conf").read_text(), name, port)
+            write_private(self.data / f"clusterchat-{name}.conf", part)
+            ports = [one.clusterchat[name] for one in nodes]
+            write_private(self.data / "martlet" / f"clusterchat-{name}-nodes.conf", nodes_of(ports))
+        connections = min(32_768, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+        write_private(self.file, main_of(self.data, connections, list(self.clusterchat)))
         self.keeper.run([self.program, "-t", "-q", "-e", "stderr", "-c", str(self.file)])
 
     def _make_certificate(self):
@@ -90,10 +100,13 @@ class Front(Service):
             return False
 
 
-def main_of(folder, connections):
-    """nginx.conf: what the distribution's would do, in the cluster's folder."""
+def main_of(folder, connections, numberings=()):
+    """nginx.conf: what the distribution's would do, in the cluster's folder, and what passes clusterchat on."""
     path = str(folder)
-    return f"""daemon off;
+    module = f"load_module {STREAM_MODULE};\n" if numberings and STREAM_MODULE.exists() else ""
+    parts = "".join(f"    include clusterchat-{name}.conf;\n" for name in numberings)
+    stream = f"stream {{\n{parts}}}\n" if numberings else ""
+    return f"""{module}daemon off;
 pid "{path}/nginx.pid";
 error_log stderr warn;
 worker_processes 2;
@@ -108,7 +121,7 @@ http {{
     scgi_temp_path "{path}/proxied";
     include martlet.conf;
 }}
-"""
+{stream}"""
 
 
 def nodes_of(ports):
@@ -129,8 +142,25 @@ def site_of(text, port, plain_port, log):
         # A browser that has once seen this would refuse every other server on this machine's name without TLS.
         (r"    add_header Strict-Transport-Security [^\n]*\n", ""),
     ]
+    return changed(text, "martlet.conf", changes)
+
+
+def clusterchat_of(text, name, port):
+    """The shipped part of a stream, for one numbering."""
+    changes = [
+        (r"upstream martlet_clusterchat {", f"upstream martlet_clusterchat_{name} {{"),
+        (r"zone martlet_clusterchat ", f"zone martlet_clusterchat_{name} "),
+        (r"proxy_pass martlet_clusterchat;", f"proxy_pass martlet_clusterchat_{name};"),
+        (r"include martlet/clusterchat-nodes\.conf;", f"include martlet/clusterchat-{name}-nodes.conf;"),
+        (r"listen 127\.0\.0\.1:8000 ", f"listen 127.0.0.1:{port} "),
+    ]
+    return changed(text, "martlet-clusterchat.conf", changes)
+
+
+def changed(text, name, changes):
+    """A shipped file with each of these patterns replaced, which all stand in it once."""
     for pattern, replacement in changes:
         text, count = re.subn(pattern, lambda _: replacement, text)
         if count != 1:
-            raise Trouble(f"deploy/nginx/martlet.conf was changed: {pattern} stands in it {count} times")
+            raise Trouble(f"deploy/nginx/{name} was changed: {pattern} stands in it {count} times")
     return text

@@ -10,6 +10,8 @@ from processes import Service, Trouble
 
 SECRETS = ["tokenKey", "metricsToken", "samplePassword"]
 SAMPLE_USERS = ["alice", "bob", "carol"]
+#: Of clusterchat, as `clusterchat.numbering` names them: each has a port.
+NUMBERINGS = ["seed", "course"]
 DRAIN = 5
 
 
@@ -17,10 +19,12 @@ class Node(Service):
     # It tells its sessions to go elsewhere first, and they have time for that.
     ways_to_stop = [(signal.SIGTERM, DRAIN + 15)]
 
-    def __init__(self, number, keeper, folder, port, program):
+    def __init__(self, number, keeper, folder, port, program, clusterchat=None):
+        """`clusterchat`: the port of each numbering, where it is spoken."""
         name = f"node-{number}"
         super().__init__(name, keeper, folder.log(name))
         self.port = port
+        self.clusterchat = clusterchat or {}
         self.program = program
         self.data = folder.make(name)
         self.file = self.data / "martlet.yaml"
@@ -61,8 +65,8 @@ class Node(Service):
                     raise
 
 
-def settings(node, database, bus, public_url, secrets, is_demo=False, extra=None):
-    """The keys of one node, dotted."""
+def settings(node, database, bus, public_url, secrets, is_demo=False, extra=None, *, is_behind_stream=False):
+    """The keys of one node, dotted. `is_behind_stream`: connections of clusterchat begin with the PROXY header."""
     keys = {
         "host": "127.0.0.1",
         "port": node.port,
@@ -78,6 +82,13 @@ def settings(node, database, bus, public_url, secrets, is_demo=False, extra=None
     }
     if is_demo:
         keys["accounts.guests"] = True
+    if node.clusterchat:
+        keys["gowebsocket.enabled"] = True
+        # Whoever is on this machine may try its calls.
+        keys["gowebsocket.open"] = is_demo
+        keys["clusterchat.port"] = list(node.clusterchat.values())
+        keys["clusterchat.numbering"] = list(node.clusterchat)
+        keys["clusterchat.proxy-protocol"] = is_behind_stream
     keys.update(extra or {})
     return keys
 

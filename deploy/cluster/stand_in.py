@@ -4,7 +4,9 @@
 import http.server
 import json
 import signal
+import socketserver
 import sys
+import threading
 
 
 class Answers(http.server.BaseHTTPRequestHandler):
@@ -35,6 +37,13 @@ class Answers(http.server.BaseHTTPRequestHandler):
         pass
 
 
+class Echo(socketserver.StreamRequestHandler):
+    """Sends the first line back: whom the connection comes from, where nginx says so."""
+
+    def handle(self):
+        self.wfile.write(self.rfile.readline())
+
+
 def main():
     if sys.argv[1:3] == ["user", "create"]:
         sys.exit(f"the username {sys.argv[3]} is taken")
@@ -44,6 +53,9 @@ def main():
         pairs = (line.split(": ", 1) for line in file)
         Answers.settings = {key: json.loads(value) for key, value in pairs}
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    for port in Answers.settings.get("clusterchat.port", []):
+        server = socketserver.ThreadingTCPServer((Answers.settings["host"], port), Echo)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
     http.server.ThreadingHTTPServer((Answers.settings["host"], Answers.settings["port"]), Answers).serve_forever()
 
 

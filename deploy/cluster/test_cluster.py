@@ -7,6 +7,7 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import ssl
 import stat
 import subprocess
@@ -144,7 +145,7 @@ class ClusterTests(unittest.TestCase):
         )
 
     def test_a_cluster_from_its_start_to_its_end(self):
-        run = self.start("--nodes", "2")
+        run = self.start("--nodes", "2", "--dialects")
         tree = run.tree()
         self.assertTrue(set(run.pids) <= set(tree))
 
@@ -169,6 +170,19 @@ class ClusterTests(unittest.TestCase):
 
         with self.subTest("a connection becomes a WebSocket"):
             self.assertEqual(self.request(run, "GET", "/ws", {"Upgrade": "websocket", "Connection": "Upgrade"})[0], 101)
+
+            self.assertEqual(
+                self.request(run, "GET", "/acc", {"Upgrade": "websocket", "Connection": "Upgrade"})[0], 101
+            )
+
+        with self.subTest("clusterchat reaches the nodes through nginx, which says who connects"):
+            ports = run.facts["nginx"]["clusterchat"]
+            self.assertEqual(list(ports), ["seed", "course"])
+            for port in ports.values():
+                with socket.create_connection(("127.0.0.1", port), 10, ("127.0.0.9", 0)) as client:
+                    said = client.makefile("rb").readline().decode()
+                    expected = f"PROXY TCP4 127.0.0.9 127.0.0.1 {client.getsockname()[1]} {port}\r\n"
+                    self.assertEqual(said, expected)
 
         with self.subTest("a commit is on the standby before it is acknowledged"):
             primary, standby = run.facts["postgres"]
@@ -199,8 +213,9 @@ class ClusterTests(unittest.TestCase):
         self.assertEqual(left(tree), [])
 
         with self.subTest("the next run goes on with the same data, ports and certificate"):
-            again = self.start("--nodes", "2")
+            again = self.start("--nodes", "2", "--dialects")
             self.assertEqual(again.facts["url"], run.facts["url"])
+            self.assertEqual(again.facts["nginx"]["clusterchat"], run.facts["nginx"]["clusterchat"])
             self.assertEqual(self.psql(again, again.facts["postgres"][0], "SELECT n FROM kept").stdout.strip(), "7")
 
         with self.subTest("nothing is left behind a cluster that was killed, also of what was frozen"):

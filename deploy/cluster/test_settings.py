@@ -1,6 +1,7 @@
 """Tests of what is written for PostgreSQL, nginx and the nodes."""
 
 import json
+import re
 import types
 import unittest
 
@@ -54,6 +55,14 @@ class SiteTests(unittest.TestCase):
             listening, ["listen 127.0.0.1:4080 default_server;", "listen 127.0.0.1:4443 ssl http2 default_server;"]
         )
 
+    def test_clusterchat_has_a_part_of_the_stream_for_each_numbering(self):
+        shipped = (nginx.SHIPPED / "martlet-clusterchat.conf").read_text()
+        parts = [nginx.clusterchat_of(shipped, name, port) for name, port in [("seed", 8001), ("course", 8002)]]
+        for pattern in [r"^upstream (\S+) {", r"^    listen (\S+) ", r"^    include (\S+);"]:
+            self.assertEqual(len({re.search(pattern, part, re.MULTILINE).group(1) for part in parts}), 2, pattern)
+        self.assertIn("stream {\n    include clusterchat-seed.conf;\n}\n", nginx.main_of("/data", 100, ["seed"]))
+        self.assertNotIn("stream", nginx.main_of("/data", 100))
+
     def test_a_shipped_file_that_has_changed_is_said(self):
         with self.assertRaisesRegex(Trouble, "was changed"):
             nginx.site_of(self.shipped.replace("listen 80", "listen 81"), 4443, 4080, "/logs/access.log")
@@ -65,8 +74,11 @@ class SiteTests(unittest.TestCase):
 class NodeTests(unittest.TestCase):
     secrets = {"tokenKey": "k" * 64, "metricsToken": "m" * 64}
 
-    def settings(self, number, **more):
-        one = types.SimpleNamespace(name=f"node-{number}", port=7000 + number, data=f"/data/node-{number}")
+    def settings(self, number, is_spoken=False, **more):
+        ports = {"seed": 6000 + number, "course": 6100 + number} if is_spoken else {}
+        one = types.SimpleNamespace(
+            name=f"node-{number}", port=7000 + number, data=f"/data/node-{number}", clusterchat=ports
+        )
         return node.settings(one, "postgres://…", ["redis://…"], "https://127.0.0.1:4443", self.secrets, **more)
 
     def test_nodes_share_their_keys_and_differ_in_place_and_name(self):
@@ -76,6 +88,17 @@ class NodeTests(unittest.TestCase):
     def test_guests_come_in_only_where_it_is_for_trying(self):
         self.assertTrue(self.settings(1, is_demo=True)["accounts.guests"])
         self.assertNotIn("accounts.guests", self.settings(1))
+
+    def test_older_clients_come_in_only_where_that_is_asked_for(self):
+        keys = ["clusterchat.port", "gowebsocket.enabled", "gowebsocket.open"]
+        self.assertEqual([key for key in keys if key in self.settings(1)], [])
+        self.assertEqual([self.settings(1, is_spoken=True)[key] for key in keys], [[6001, 6101], True, False])
+        self.assertTrue(self.settings(1, is_spoken=True, is_demo=True)["gowebsocket.open"])
+
+    def test_nodes_hear_of_addresses_where_nginx_tells_them(self):
+        for is_told in [False, True]:
+            settings = self.settings(1, is_spoken=True, is_behind_stream=is_told)
+            self.assertEqual(settings["clusterchat.proxy-protocol"], is_told)
 
     def test_what_the_command_line_sets_wins(self):
         self.assertEqual(self.settings(1, extra={"gateway.drain": 1})["gateway.drain"], 1)

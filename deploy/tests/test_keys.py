@@ -63,7 +63,7 @@ class KeyTests(unittest.TestCase):
 
     def test_the_keys_of_the_cluster_on_one_machine_exist(self):
         class One:
-            name, port, data = "node-1", 1, "/data"
+            name, port, data, clusterchat = "node-1", 1, "/data", {"seed": 2}
 
         settings = node.settings(One, "", [], "", {"tokenKey": "", "metricsToken": ""}, is_demo=True)
         self.assertEqual(set(settings) - self.keys, set())
