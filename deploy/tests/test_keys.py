@@ -73,7 +73,7 @@ class KeyTests(unittest.TestCase):
         for path in files():
             for line in path.read_text().splitlines():
                 call = re.search(
-                    r"\bmartlet (?:serve|user|token|migrate|verify|backup|restore|check-config|bench)\b(.*)", line
+                    r"\bmartlet (?:serve|user|token|api-key|migrate|verify|backup|restore|check-config|bench)\b(.*)", line
                 )
                 named = set(re.findall(r"(?<![\w-])--([a-z][a-z-]*)", call.group(1))) if call else set()
                 self.assertEqual(named - known, set(), f"{path}: {line}")
