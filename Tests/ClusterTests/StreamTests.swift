@@ -35,6 +35,38 @@ struct StreamTests {
         nginx.stop()
         #expect(await server.stop() == 0)
     }
+
+    /// What an older client's registration is answered, which takes from its address' share of sign-ins.
+    private func register(_ name: String, _ port: Int, from source: String) async throws -> Int64? {
+        let message = #"{"msgid":3,"name":"\#(name)","password":"x"}"#
+        let answer = try await ClusterStream.ask(message, port: port, from: source)
+        return try JSONValue(parsing: Array(answer.utf8))["errno"]?.integer
+    }
+
+    @Test func `Clients of clusterchat count for their own addresses, and nobody comes in a proxy's name`() async throws
+    {
+        let server = try await ServerProcess.start(
+            environment: [
+                "MARTLET_CLUSTERCHAT_PORT": "0", "MARTLET_CLUSTERCHAT_PROXY_PROTOCOL": "true",
+                "MARTLET_API_TRUSTED_PROXIES": "127.0.0.3", "MARTLET_ACCOUNTS_SIGN_IN_RATE": "0.01",
+                "MARTLET_ACCOUNTS_SIGN_IN_BURST": "2",
+            ], rateLimited: true)
+        let port = try await server.port(of: "clusterchat-seed")
+        let folder = try TemporaryFolder.make()
+        defer { TemporaryFolder.remove(folder) }
+        let nginx = try await NginxServer(
+            site: ClusterStream.site(in: folder), nodes: [port], source: "127.0.0.3")
+        var answers: [Int64?] = []
+        for (number, source) in ["127.0.0.7", "127.0.0.7", "127.0.0.7", "127.0.0.8"].enumerated() {
+            answers.append(try await register("visitor\(number)", nginx.port, from: source))
+        }
+        #expect(answers == [0, 0, 1, 0])
+        // Past nginx: others need no header, and nginx's address does.
+        #expect(try await register("neighbour", port, from: "127.0.0.9") == 0)
+        await #expect(throws: ConnectionLost.self) { try await register("stranger", port, from: "127.0.0.3") }
+        nginx.stop()
+        #expect(await server.stop() == 0)
+    }
 }
 
 /// nginx speaks HTTP for all, over connections to the node that it keeps (`martlet.conf`).
