@@ -28,7 +28,7 @@ extension ServerConfiguration {
         try await configuration.readSecrets(&reader)
         try reader.refuseUnknownKeys()
         configuration.entries = reader.entries
-        configuration.warnings = reader.unknownVariables.map { "\($0) sets nothing" }
+        configuration.warnings += reader.unknownVariables.map { "\($0) sets nothing" }
         try configuration.settleTrials()
         try configuration.settleCluster()
         return configuration

@@ -27,7 +27,7 @@ struct ServeCommand: AsyncParsableCommand {
         do {
             try await server.run { ports in Self.announce(configuration, ports, demo) }
         } catch {
-            throw Self.failure(error, configuration)
+            throw Self.failure(error)
         }
     }
 
@@ -60,12 +60,8 @@ struct ServeCommand: AsyncParsableCommand {
         Terminal.print("Demo: sign in as \(names) with the password \(demo), or come in as a guest.")
     }
 
-    private static func failure(_ error: any Error, _ configuration: ServerConfiguration) -> OperatorFailure {
-        if let fault = error as? Fault {
-            guard fault.message.contains("Address already in use") else { return OperatorFailure(fault) }
-            return OperatorFailure(
-                .unavailable, "port \(configuration.port) of \(configuration.host) is in use by another program")
-        }
+    private static func failure(_ error: any Error) -> OperatorFailure {
+        if let fault = error as? Fault { return OperatorFailure(fault) }
         return OperatorFailure(.failed, "the server failed: \(error)")
     }
 }

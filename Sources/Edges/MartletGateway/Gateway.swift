@@ -110,6 +110,18 @@ package final class Gateway: BrokerReceiver, Sendable {
     /// Closes every session with 1001.
     func closeSessions() { for loop in loops { loop.closeAll(.goingAway) } }
 
+    /// True once what clients have received is written down.
+    func hasSaved() async -> Bool {
+        for loop in loops {
+            let hasSaved = try? await loop.eventLoop.submit {
+                loop.saveReceived()
+                return loop.hasSaved
+            }.get()
+            if hasSaved == false { return false }
+        }
+        return true
+    }
+
     /// Sends that the log has not answered yet.
     package var sendsAtWork: Int { loops.reduce(0) { $0 + $1.sendsAtWork } }
 }

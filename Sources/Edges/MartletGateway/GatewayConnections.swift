@@ -13,23 +13,29 @@ package struct GatewayConnections: Sendable {
 
     /// Connections of any kind.
     package let count: Int
-    package let sessions: [SignedIn]
+    /// Those with a login.
+    package let sessionCount: Int
+    /// Nil where nobody asked for them.
+    package let sessions: [SignedIn]?
 
-    package init(count: Int, sessions: [SignedIn]) {
+    package init(count: Int, sessionCount: Int, sessions: [SignedIn]?) {
         self.count = count
+        self.sessionCount = sessionCount
         self.sessions = sessions
     }
 }
 
 extension Gateway {
-    /// Asks every loop.
-    package func connected() async -> GatewayConnections {
+    /// Who is connected costs every loop a walk over its sessions; how many are is free.
+    package func connected(named: Bool) async -> GatewayConnections {
+        let (count, sessionCount) = (metrics.connections.value, metrics.sessions.value)
+        guard named else { return GatewayConnections(count: count, sessionCount: sessionCount, sessions: nil) }
         var sessions: [GatewayConnections.SignedIn] = []
         for loop in loops {
             let found = try? await loop.eventLoop.submit { loop.sessions.values.compactMap(\.signedIn) }.get()
             sessions += found ?? []
         }
-        return GatewayConnections(count: metrics.connections.value, sessions: sessions)
+        return GatewayConnections(count: count, sessionCount: sessionCount, sessions: sessions)
     }
 }
 

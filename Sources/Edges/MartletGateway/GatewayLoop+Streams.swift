@@ -1,13 +1,18 @@
 import DequeModule
+import Logging
 import MartletCore
 import MartletMessaging
 import MartletWire
 import NIOCore
+import Synchronization
 
 /// What a loop keeps for clients on bare TCP.
 struct StreamWork {
     /// Sessions whose next message has to wait, in the order of their turns.
     var paced: Deque<(turn: NIODeadline, session: Session)> = []
+    var isTurnAwaited = false
+    /// Sessions whose socket had not taken everything when it was last looked at.
+    var unconfirmed: [Session] = []
     /// What clients have received and nobody has written down yet.
     var received: [ReceivedKey: Int64] = [:]
     var isSaving = false
@@ -25,28 +30,43 @@ struct ReceivedKey: Hashable {
 extension GatewayLoop {
     // MARK: Turns
 
-    /// Comes back to the session. Turns differ little, so that one timer at a time is enough for all.
+    /// What is due so soon is written at once: one timer does for all whose turns come together.
+    static let turnLeeway = TimeAmount.microseconds(200)
+
+    /// Comes back to the session.
     func pace(_ session: Session, until turn: NIODeadline) {
-        streamWork.paced.append((turn, session))
-        if streamWork.paced.count == 1 { awaitTurn(turn) }
+        // Nearly always the last.
+        var place = streamWork.paced.endIndex
+        while place > streamWork.paced.startIndex, streamWork.paced[place - 1].turn > turn { place -= 1 }
+        streamWork.paced.insert((turn, session), at: place)
+        awaitTurn()
     }
 
-    private func awaitTurn(_ turn: NIODeadline) {
-        eventLoop.scheduleTask(deadline: turn) { [self] in
-            let now = NIODeadline.now()
-            // Those whose turn comes within a moment need no timer of their own.
-            var due = streamWork.paced.count
-            while due > 0, let next = streamWork.paced.first, next.turn <= now + .microseconds(200) {
-                due -= 1
+    private func awaitTurn() {
+        guard !streamWork.isTurnAwaited, let next = streamWork.paced.first else { return }
+        streamWork.isTurnAwaited = true
+        eventLoop.scheduleTask(deadline: next.turn) { [self] in
+            streamWork.isTurnAwaited = false
+            let latest = NIODeadline.now() + Self.turnLeeway
+            var due: [Session] = []
+            while let next = streamWork.paced.first, next.turn <= latest {
+                due.append(next.session)
                 streamWork.paced.removeFirst()
-                next.session.turnCame()
             }
+            for session in due { session.turnCame() }
             flushDirty()
-            if let next = streamWork.paced.first { awaitTurn(next.turn) }
+            awaitTurn()
         }
     }
 
     // MARK: What clients have received
+
+    /// Asks the sockets again that had not taken everything.
+    func confirmStreams() {
+        let sessions = streamWork.unconfirmed
+        streamWork.unconfirmed = []
+        for session in sessions { session.confirmStream() }
+    }
 
     func received(_ user: UserID, _ session: Session, _ conversation: ConversationID, _ seq: Int64) {
         let key = ReceivedKey(user: user, dialect: session.dialectIndex, conversation: conversation)
@@ -63,9 +83,12 @@ extension GatewayLoop {
         streamWork.received = [:]
         streamWork.whenSaved = []
         streamWork.isSaving = true
+        let waiters = Waiters(waiting)
+        // Where the store hangs, nobody is kept out for it: then something comes twice.
+        if !waiting.isEmpty { eventLoop.scheduleTask(in: .seconds(5)) { waiters.release() } }
         let isTaken = gateway.pool.submit { [self] in
             let isSaved = await save(taken)
-            for action in waiting { action() }
+            waiters.release()
             eventLoop.execute { [self] in
                 streamWork.isSaving = false
                 if !isSaved { putBack(taken) }
@@ -75,8 +98,11 @@ extension GatewayLoop {
         if isTaken { return }
         streamWork.isSaving = false
         putBack(taken)
-        for action in waiting { action() }
+        waiters.release()
     }
+
+    /// True where everything is written down.
+    var hasSaved: Bool { !streamWork.isSaving && streamWork.received.isEmpty }
 
     private func save(_ taken: [ReceivedKey: Int64]) async -> Bool {
         let rows = taken.compactMap { key, seq -> ReceivedCursor? in
@@ -86,9 +112,15 @@ extension GatewayLoop {
             }
         }
         do throws(Fault) {
-            if !rows.isEmpty { try await gateway.services.rosters.received(rows) }
+            for start in stride(from: 0, to: rows.count, by: Self.savedAtOnce) {
+                try await gateway.services.rosters.received(Array(rows[start...].prefix(Self.savedAtOnce)))
+            }
             return true
         } catch {
+            gateway.metrics.unsavedCursors.add()
+            gateway.logger.warning(
+                "what clients have received is not written down yet",
+                metadata: ["rows": "\(rows.count)", "cause": "\(error.cause ?? error.message)"])
             return false
         }
     }
@@ -100,4 +132,20 @@ extension GatewayLoop {
     }
 
     private static let rememberedCursors = 100_000
+    private static let savedAtOnce = 1000
+}
+
+/// Those who wait for a save; released once.
+private final class Waiters: Sendable {
+    private let actions: Mutex<[@Sendable () -> Void]>
+
+    init(_ actions: [@Sendable () -> Void]) { self.actions = Mutex(actions) }
+
+    func release() {
+        let released = actions.withLock { actions in
+            defer { actions = [] }
+            return actions
+        }
+        for action in released { action() }
+    }
 }

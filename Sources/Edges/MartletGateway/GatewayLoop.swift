@@ -66,6 +66,7 @@ final class GatewayLoop: @unchecked Sendable {
     private func tick() {
         for session in wheel.advance() { session.deadlineCameUp() }
         flushDirty()
+        confirmStreams()
         saveReceived()
     }
 
@@ -109,12 +110,12 @@ final class GatewayLoop: @unchecked Sendable {
     /// Flushes each socket once per turn.
     func flushDirty() {
         joint = nil
+        if delivered > 0 { gateway.metrics.deliveries.add(delivered) }
+        delivered = 0
         guard !dirty.isEmpty else { return }
         swap(&dirty, &flushing)
         for session in flushing { session.flush() }
         flushing.removeAll(keepingCapacity: flushing.count <= 1024)
-        if delivered > 0 { gateway.metrics.deliveries.add(delivered) }
-        delivered = 0
     }
 
     // MARK: Following
@@ -198,12 +199,14 @@ final class GatewayLoop: @unchecked Sendable {
 
     // MARK: Work beyond the loop
 
-    /// Runs `work` in the command pool and comes back to the loop with its result. `then` is not called for a session that has ended meanwhile.
-    /// Where the pool is full, the result is `overloaded`.
+    /// Runs `work` in the command pool and comes back to the loop with its result. `then` is not called for a session that has ended meanwhile, nor
+    /// where somebody else has signed in on its connection. Where the pool is full, the result is `overloaded`.
     func leaveLoop<Value: Sendable>(
         _ session: Session, _ work: @escaping @Sendable () async throws(Fault) -> Value,
         then: @escaping (Session, Result<Value, Fault>) -> Void
     ) {
+        let asked = session.id
+        let then: (Session, Result<Value, Fault>) -> Void = { if $0.id == asked { then($0, $1) } }
         let back = NIOLoopBound((session, then), eventLoop: eventLoop)
         session.commandsInFlight += 1
         gateway.metrics.commandsAtWork.add()

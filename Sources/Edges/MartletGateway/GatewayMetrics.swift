@@ -5,6 +5,7 @@ import MartletWire
 package struct GatewayMetrics: Sendable {
     let connections, sessions: Gauge
     let upgrades, sends, deliveries, dropped, slowReaders, gapsFilled: Counter
+    let rests, unsavedCursors: Counter
     let deliveryLatency: Histogram
     let commandsAtWork: Gauge
     let comparing: Gauge
@@ -25,6 +26,10 @@ package struct GatewayMetrics: Sendable {
             "martlet_dropped_total", "Typing, presence and cursor pushes dropped for slow readers")
         slowReaders = registry.counter(
             "martlet_slow_readers_total", "Times that a session read too slowly for live delivery")
+        rests = registry.counter(
+            "martlet_rests_total", "Times that a client was not read for a while, since it did too much")
+        unsavedCursors = registry.counter(
+            "martlet_cursor_save_failures_total", "Times that what clients have received could not be written down")
         gapsFilled = registry.counter("martlet_gaps_filled_total", "Gaps in delivery that were filled from the log")
         deliveryLatency = registry.latency(
             "martlet_delivery_seconds", "From a commit to the last write of its events on a loop")

@@ -124,15 +124,24 @@ package struct GatewayServer: Service {
             return try await bootstrap.bind(host: host, port: port).get()
         } catch {
             if takesAny, let channel = try? await bootstrap.bind(host: host, port: 0).get() { return channel }
-            throw Fault(.unavailable, "can't listen on \(host):\(port): \(error)")
+            let isTaken = (error as? IOError)?.errnoCode == EADDRINUSE
+            throw Fault(
+                .unavailable,
+                isTaken
+                    ? "port \(port) of \(host) is in use by another program"
+                    : "can't listen on \(host):\(port): \(error)")
         }
     }
 
     /// Clients without a heartbeat: the system finds out within two minutes that they are gone.
     private static func probing(_ bootstrap: ServerBootstrap) -> ServerBootstrap {
         let probing = bootstrap.childChannelOption(.socketOption(.so_keepalive), value: 1)
+            // Clients that say something and close at once are heard first.
+            .childChannelOption(.allowRemoteHalfClosure, value: true)
         #if canImport(Glibc)
-            return [(TCP_KEEPIDLE, 60), (TCP_KEEPINTVL, 15), (TCP_KEEPCNT, 4)].reduce(probing) { bootstrap, option in
+            // Probes are not sent while something is on its way; TCP_USER_TIMEOUT (18) bounds that.
+            return [(TCP_KEEPIDLE, 60), (TCP_KEEPINTVL, 15), (TCP_KEEPCNT, 4), (18, 120_000)].reduce(probing) {
+                bootstrap, option in
                 bootstrap.childChannelOption(.tcpOption(.init(rawValue: CInt(option.0))), value: option.1)
             }
         #else
@@ -179,5 +188,9 @@ package struct GatewayServer: Service {
         }
         gateway.closeSessions()
         try? await Task.sleep(for: .milliseconds(50))
+        let savedDeadline = ContinuousClock.now + .seconds(5)
+        while await !gateway.hasSaved(), ContinuousClock.now < savedDeadline {
+            try? await Task.sleep(for: .milliseconds(20))
+        }
     }
 }

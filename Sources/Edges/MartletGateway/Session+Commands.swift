@@ -42,11 +42,10 @@ extension Session {
     private func run(_ data: [UInt8], _ ticket: Ticket) {
         let runner = gateway.services.dialects[Int(dialectIndex)].runner
         let requester = Requester(caller: caller, address: address)
-        let asked = id
         loop.leaveLoop(self) { () throws(Fault) in
             try await runner.run(ticket.command, by: requester, data: data)
         } then: { session, result in
-            if session.id == asked { session.conclude(ticket, result) }
+            session.conclude(ticket, result)
         }
     }
 
@@ -166,8 +165,6 @@ extension Session {
         loop.leaveLoop(self) { () throws(Fault) in
             try await rights.sendRight(caller, conversation)
         } then: { session, result in
-            // Whoever has signed in since has rights of their own.
-            guard session.id == caller.session else { return }
             // Somebody's rights changed while this one was read: it may be the old one.
             if session.loop.rightsEpoch != epoch, triesLeft > 0 {
                 return session.lookUpRight(conversation, caller, triesLeft: triesLeft - 1)

@@ -12,7 +12,7 @@ extension Session {
     func deliver(_ delivery: inout Delivery) {
         let isOwn = delivery.event.origin == id || cameBack(delivery.event)
         guard catchUp == nil else { return deliverBehind(&delivery, isOwn) }
-        if !isOwn { push(&delivery) }
+        if isOwn { note(delivery.event.conversation, delivery.event.seq) } else { push(&delivery) }
     }
 
     /// What the user sent from elsewhere, in a dialect whose clients don't expect it.
@@ -79,7 +79,7 @@ extension Session {
     func writabilityChanged() {
         guard phase == .live, isWritable, slowSince != nil else { return }
         slowSince = nil
-        if stream?.isFull != true { catchUp?.drained() }
+        if slowSince == nil, stream?.isFull != true { catchUp?.drained() }
         settle()
         resume()
         loop.flushDirty()
@@ -119,16 +119,18 @@ extension Session {
         for event in events where handover.includes(event.seq) && phase == .live {
             push(event, isUnheard(event) ? nil : dialect.push(event, loop.allocator))
         }
+        if phase == .live, through >= read.from { note(read.conversation, through) }
         settle()
     }
 
     /// The log could not be read: it is asked again in a moment. The session stays, and gets nothing out of order.
     private func settleLater() {
-        let back = NIOLoopBound(self, eventLoop: loop.eventLoop)
+        let back = NIOLoopBound((self, id), eventLoop: loop.eventLoop)
         loop.eventLoop.scheduleTask(in: .seconds(1)) {
-            guard back.value.isLive else { return }
-            back.value.settle()
-            back.value.loop.flushDirty()
+            let (session, id) = back.value
+            guard session.isLive, session.id == id else { return }
+            session.settle()
+            session.loop.flushDirty()
         }
     }
 
@@ -191,7 +193,7 @@ extension Session {
         settle()
     }
 
-    private func follows(_ conversation: ConversationID) -> Bool {
+    func follows(_ conversation: ConversationID) -> Bool {
         guard let user else { return false }
         return switch conversation {
         case .direct(let low, let high): user.id == low || user.id == high
@@ -203,8 +205,8 @@ extension Session {
 
     // MARK: Rooms
 
-    /// `isStart`: without the room there is no session.
-    func enter(_ room: ConversationID, _ ticket: Ticket, _ caller: Caller, isStart: Bool = false) throws(Fault) {
+    /// `start`: without the room there is no session.
+    func enter(_ room: ConversationID, _ ticket: Ticket, _ caller: Caller, start: RoomStart? = nil) throws(Fault) {
         guard case .room = room else { throw Fault(.notARoom, "only rooms are entered", field: "conversationId") }
         guard rooms.contains(room) || rooms.count < GatewayConfiguration.roomsPerSession else {
             throw Fault(.limitReached, "a session can be in \(GatewayConfiguration.roomsPerSession) rooms")
@@ -214,18 +216,18 @@ extension Session {
             try await source.enter(caller, room)
         } then: { (session, result: Result<Int64, Fault>) in
             switch result {
-            case .success(let last): session.entered(room, after: last, ticket, caller, isStart)
-            case .failure(let fault) where isStart: session.signInFailed(leaving: fault, ticket)
+            case .success(let last): session.entered(room, after: last, ticket, caller, start)
+            case .failure(let fault) where start != nil: session.signInFailed(leaving: fault, ticket)
             case .failure(let fault): session.refuse(fault, ticket)
             }
         }
     }
 
     private func entered(
-        _ room: ConversationID, after last: Int64, _ ticket: Ticket, _ caller: Caller, _ isStart: Bool
+        _ room: ConversationID, after last: Int64, _ ticket: Ticket, _ caller: Caller, _ start: RoomStart?
     ) {
         guard !rooms.contains(room) else {
-            return welcome(to: room, after: last, ticket, caller, isFirst: false, isStart)
+            return welcome(to: room, after: last, ticket, caller, isFirst: false, start)
         }
         rooms.append(room)
         if loop.enter(room, self) { gateway.start(room, from: last + 1) }
@@ -236,7 +238,7 @@ extension Session {
         gateway.services.presenceWriter.entered(room, caller.user) { isFirst in
             let go: @Sendable () -> Void = {
                 guard back.value.isOpen else { return }
-                back.value.welcome(to: room, after: last, ticket, caller, isFirst: isFirst, isStart)
+                back.value.welcome(to: room, after: last, ticket, caller, isFirst: isFirst, start)
             }
             if eventLoop.inEventLoop { go() } else { eventLoop.execute(go) }
         }
@@ -244,7 +246,7 @@ extension Session {
 
     private func welcome(
         to room: ConversationID, after last: Int64, _ ticket: Ticket, _ caller: Caller, isFirst: Bool,
-        _ isStart: Bool
+        _ start: RoomStart?
     ) {
         let (services, username) = (gateway.services, username)
         loop.leaveLoop(self) { () throws(Fault) in
@@ -258,7 +260,7 @@ extension Session {
             }
         } then: { (session, result: Result<[UInt8], Fault>) in
             // A sign-in is answered as one, whatever is known of the people.
-            if isStart { session.welcomeToRoom(ticket) } else { session.conclude(ticket, result) }
+            if let start { session.welcome(ticket, start) } else { session.conclude(ticket, result) }
         }
     }
 

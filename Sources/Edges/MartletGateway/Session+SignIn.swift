@@ -3,6 +3,11 @@ import MartletCore
 import MartletWire
 import NIOCore
 
+/// A sign-in that is answered in a room.
+struct RoomStart {
+    let becameOnline: Bool
+}
+
 // Letting somebody in, and out again.
 extension Session {
     func signIn(_ input: SignIn, _ ticket: Ticket) throws(Fault) {
@@ -25,7 +30,8 @@ extension Session {
         refuse(fault, ticket)
         // A server that is too busy to look has not refused anybody.
         if !fault.isOurs { signInTries += 1 }
-        if signInTries >= GatewayConfiguration.signInTries { close(.refused) }
+        // People at a console try again on the connection that they have; the rates hold them back.
+        if signInTries >= GatewayConfiguration.signInTries, stream == nil { close(.refused) }
     }
 
     /// Joins the user's other sessions. From here on revocations reach the session, and events are held for it.
@@ -132,7 +138,7 @@ extension Session {
             try await rosters.roster(of: caller, device: device)
         } then: { (session, result: Result<Roster, Fault>) in
             // It may have ended meanwhile.
-            guard session.caller?.session == caller.session, session.phase == .signingIn else { return }
+            guard session.caller != nil, session.phase == .signingIn else { return }
             switch result {
             case .success(let roster):
                 session.welcome(signedIn, input, ticket, becameOnline: becameOnline, roster)
@@ -148,21 +154,28 @@ extension Session {
         caller = signedIn.caller
         // What an event said since the session joined is no older than what was read.
         if let nickname = user.nickname { rename(nickname) }
+        if case .room(let room) = input.start {
+            return comeIn(room, ticket, signedIn.caller, RoomStart(becameOnline: becameOnline))
+        }
+        goLive()
+        let answer = dialect.welcome(ticket, greeting(signedIn.nickname, roster), loop.allocator)
+        write(answer.frame)
+        tellToGo()
+        isResuming = input.start == .afterSync
+        if let roster { take(roster, answered: answer.missed) }
+        if !isResuming { start() }
+        if becameOnline { gateway.announce(signedIn.caller.user, online: true) }
+    }
+
+    private func goLive() {
         phase = .live
         lastHeard = loop.wheel.now
-        if case .room(let room) = input.start {
-            start()
-            comeIn(room, ticket, signedIn.caller)
-        } else {
-            let answer = dialect.welcome(ticket, greeting(signedIn.nickname, roster), loop.allocator)
-            write(answer.frame)
-            // It came in while the others were told already.
-            if let left = gateway.services.departure.timeLeft(now: .now) { goAway(within: left) }
-            isResuming = input.start == .afterSync
-            if let roster { take(roster, answered: answer.missed) }
-            if !isResuming { start() }
-        }
-        if becameOnline { gateway.announce(signedIn.caller.user, online: true) }
+        signInTries = 0
+    }
+
+    /// It came in while the others were told already.
+    private func tellToGo() {
+        if let left = gateway.services.departure.timeLeft(now: .now) { goAway(within: left) }
     }
 
     /// What is sent from here on goes to the session.
@@ -177,16 +190,21 @@ extension Session {
             heartbeat: gateway.configuration.heartbeat, now: gateway.services.clock.now, roster: roster)
     }
 
-    /// The session is in the room that it signed in to.
-    func welcomeToRoom(_ ticket: Ticket) {
-        write(dialect.welcome(ticket, greeting(caller?.name ?? ""), loop.allocator).frame)
-    }
-
-    /// Its sign-in is answered once it is in the room.
-    private func comeIn(_ room: ConversationID, _ ticket: Ticket, _ caller: Caller) {
-        do throws(Fault) { try enter(room, ticket, caller, isStart: true) } catch {
+    /// Its sign-in is answered once it is in the room; until then it gets nothing.
+    private func comeIn(_ room: ConversationID, _ ticket: Ticket, _ caller: Caller, _ start: RoomStart) {
+        do throws(Fault) { try enter(room, ticket, caller, start: start) } catch {
             signInFailed(leaving: error, ticket)
         }
+    }
+
+    /// The session is in the room that it signed in to.
+    func welcome(_ ticket: Ticket, _ roomStart: RoomStart) {
+        guard let caller, phase == .signingIn else { return }
+        goLive()
+        write(dialect.welcome(ticket, greeting(caller.name), loop.allocator).frame)
+        tellToGo()
+        start()
+        if roomStart.becameOnline { gateway.announce(caller.user, online: true) }
     }
 
     /// What the answer did not hold comes behind it.
@@ -198,7 +216,10 @@ extension Session {
         }
         flushStream()
         pauseStream()
-        for (conversation, seq) in positions { catchUp?.resume(conversation, after: seq) }
+        // The user may have left a group since.
+        for (conversation, seq) in positions where follows(conversation) {
+            catchUp?.resume(conversation, after: seq)
+        }
     }
 
     /// What the session sends goes out under the new name from here on.
@@ -226,6 +247,7 @@ extension Session {
         self.caller = nil
         self.user = nil
         catchUp = nil
+        slowSince = nil
         isResuming = false
         sendsInFlight -= awaitingRight.values.reduce(0) { $0 + $1.count }
         awaitingRight = [:]

@@ -17,8 +17,8 @@ final class StreamState {
     let pace: TimeAmount?
     var progress = StreamProgress()
     var waiting: Deque<Entry> = []
-    /// Written, but perhaps not taken by the socket yet.
-    var unconfirmed: [(conversation: ConversationID, seq: Int64)] = []
+    /// Written, but perhaps not taken by the socket yet: the newest event of each conversation.
+    var unconfirmed: [ConversationID: Int64] = [:]
     /// When the next message may be written.
     var mayWrite = NIODeadline.uptimeNanoseconds(0)
     var isPaced = false
@@ -26,6 +26,8 @@ final class StreamState {
     var isFull = false
     /// The client has done too much, and waits for it.
     var isResting = false
+    /// The client says no more, since this tick of the wheel; it may still listen.
+    var ended: UInt64?
 
     /// Nothing more is taken from the client until it has waited, or has read its answers.
     var isBusy: Bool { isResting || waiting.count > 2 * GatewayConfiguration.pacedMessages }
@@ -73,9 +75,31 @@ extension Session {
         return true
     }
 
+    /// The client has said its last word. What it said before is done first.
+    func inputEnded() {
+        guard let stream else { return }
+        stream.ended = loop.wheel.now
+        confirmStream()
+        schedule(loop.wheel.now + Self.lastWordsTimeout)
+        endIfDone()
+    }
+
+    /// Ticks that what a client said before it ended may take.
+    static let lastWordsTimeout: UInt64 = 60
+
+    /// Closes a connection that was ended by the client, once there is nothing left to do for it.
+    func endIfDone() {
+        guard let stream, stream.ended != nil, phase != .signingIn, phase != .over, mayObey, sendsInFlight == 0,
+            commandsInFlight == 0, stream.waiting.isEmpty
+        else { return }
+        leave()
+        cut()
+    }
+
     /// Reads nothing for a while, then goes on with `then`, unless the session is another's by then.
     func rest(for wait: Duration, then: @escaping (Session) -> Void) {
         stream?.isResting = true
+        gateway.metrics.rests.add()
         let back = NIOLoopBound((self, then, id), eventLoop: loop.eventLoop)
         loop.eventLoop.scheduleTask(in: .milliseconds(max(1, min(wait.milliseconds, 10_000)))) {
             let (session, then, id) = back.value
@@ -119,7 +143,7 @@ extension Session {
                     break
                 }
                 let now = NIODeadline.now()
-                guard stream.mayWrite <= now else {
+                guard stream.mayWrite <= now + GatewayLoop.turnLeeway else {
                     waitForTurn(stream)
                     break
                 }
@@ -127,12 +151,12 @@ extension Session {
                 if let pace = stream.pace { stream.mayWrite = now + pace }
             }
             stream.waiting.removeFirst()
-            if let event = entry.event { stream.unconfirmed.append(event) }
+            if let event = entry.event { stream.unconfirmed[event.conversation] = event.seq }
         }
         confirmStream()
         guard stream.waiting.isEmpty else { return }
         if stream.isFull { drained(stream) }
-        if isHeldUp { goOnReading() }
+        if isHeldUp || stream.ended != nil { goOnReading() }
     }
 
     /// Not at once: the loop is in the middle of flushing.
@@ -166,8 +190,8 @@ extension Session {
     func confirmStream() {
         guard let stream, let context, !stream.unconfirmed.isEmpty, let user else { return }
         let left = try? context.channel.syncOptions?.getOption(ChannelOptions.bufferedWritableBytes)
-        guard left == 0 else { return }
-        for event in stream.unconfirmed { loop.received(user.id, self, event.conversation, event.seq) }
+        guard left == 0 else { return loop.streamWork.unconfirmed.append(self) }
+        for (conversation, seq) in stream.unconfirmed { loop.received(user.id, self, conversation, seq) }
         stream.unconfirmed.removeAll(keepingCapacity: true)
     }
 
@@ -187,10 +211,20 @@ extension Session {
         settle()
     }
 
+    /// Writes what waits without regard to turns: nothing comes behind it.
+    func flushLastWords() {
+        guard let stream, let context else { return }
+        for entry in stream.waiting {
+            if let message = entry.message { context.write(wrapOutboundOut(message), promise: nil) }
+        }
+        stream.waiting = []
+        context.flush()
+    }
+
     /// What was meant for the one who has signed out is not for the next.
     func clearStream() {
         stream?.waiting = []
-        stream?.unconfirmed = []
+        stream?.unconfirmed = [:]
         stream?.isFull = false
     }
 }

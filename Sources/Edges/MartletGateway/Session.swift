@@ -172,6 +172,11 @@ final class Session: ChannelDuplexHandler {
         context.fireChannelInactive()
     }
 
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if stream != nil, let event = event as? ChannelEvent, case .inputClosed = event { inputEnded() }
+        context.fireUserInboundEventTriggered(event)
+    }
+
     func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -213,6 +218,7 @@ final class Session: ChannelDuplexHandler {
         }
         gateway.metrics.closed(code)
         guard stream == nil else {
+            if phase != .live { flushLastWords() }
             leave()
             return cut()
         }
@@ -254,9 +260,12 @@ final class Session: ChannelDuplexHandler {
 
     /// False while too much of this session is at work, or too little of it is being read.
     var mayObey: Bool {
-        sendsInFlight < GatewayConfiguration.sendsInFlight && commandsInFlight < GatewayConfiguration.commandsInFlight
+        sendsInFlight < GatewayConfiguration.sendsInFlight && commandsInFlight < commandLimit
             && (slowSince == nil || phase != .live) && stream?.isBusy != true
     }
+
+    /// Clients that can't be told what went wrong have their commands done one after the other.
+    private var commandLimit: Int { stream == nil ? GatewayConfiguration.commandsInFlight : 1 }
 
     /// Something of the client's waits.
     var isHeldUp: Bool { unread != nil || isReadHeld }
@@ -265,6 +274,7 @@ final class Session: ChannelDuplexHandler {
     func resume() {
         if unread != nil, phase != .signingIn, mayObey { processUnread() }
         resumeReading()
+        if stream?.ended != nil { endIfDone() }
     }
 
     private func resumeReading() {
@@ -312,6 +322,7 @@ final class Session: ChannelDuplexHandler {
 
     /// When this session is overdue, and the code that it is closed with then; without a code it is just cut.
     private func deadline() -> (tick: UInt64, code: WebSocketCloseCode?)? {
+        if let ended = stream?.ended, isOpen { return (ended + Self.lastWordsTimeout, .normal) }
         switch phase {
         case .over, .http, .betweenRequests: return nil
         case .peeking: return (opened + signInTicks, nil)

@@ -47,6 +47,8 @@ struct GoWebSocketAdapter: GoWebSocketCalls {
     func send(
         _ posting: GoWebSocketPosting, by caller: Poster, from visitor: Visitor
     ) async throws(Fault) -> GoWebSocketSent {
+        // Before anybody is looked up or made.
+        try Policy.requireWorldRoom(of: posting.app, for: caller)
         guard case .person(let name) = posting.target else {
             let sender = try await sender(posting, caller, visitor, instead: nil)
             return try await post(posting, from: sender, to: Self.target(posting), caller)
@@ -54,10 +56,10 @@ struct GoWebSocketAdapter: GoWebSocketCalls {
         guard let recipient = try await features.accounts.person(named: name, app: posting.app) else {
             return .offline
         }
-        let sender = try await sender(posting, caller, visitor, instead: recipient)
         let isGuest = recipient.role == .guest
         // A guest who has gone may come back as somebody else: nothing is kept for them.
         if isGuest, await !presence.online(among: [recipient.id]).contains(recipient.id) { return .offline }
+        let sender = try await sender(posting, caller, visitor, instead: recipient)
         return try await post(posting, from: sender, to: .user(recipient), caller)
     }
 
@@ -114,14 +116,14 @@ struct GoWebSocketAdapter: GoWebSocketCalls {
     }
 
     func state(includesLists: Bool) async throws(Fault) -> GoWebSocketState {
-        let connections = await gateway.connected()
-        let lists = GoWebSocketState.Lists(
-            clients: connections.sessions.map(\.address),
-            users: connections.sessions.map { "\($0.app.value)_\($0.username)" })
+        let connections = await gateway.connected(named: includesLists)
+        let lists = connections.sessions.map { sessions in
+            GoWebSocketState.Lists(
+                clients: sessions.map(\.address), users: sessions.map { "\($0.app.value)_\($0.username)" })
+        }
         return GoWebSocketState(
-            clientCount: connections.count, userCount: connections.sessions.count,
-            processors: ProcessInfo.processInfo.activeProcessorCount, threads: Self.threads,
-            lists: includesLists ? lists : nil)
+            clientCount: connections.count, userCount: connections.sessionCount,
+            processors: ProcessInfo.processInfo.activeProcessorCount, threads: Self.threads, lists: lists)
     }
 
     /// Threads of this process, as the system counts them; 0 where it does not say.
@@ -136,8 +138,9 @@ final class GatewayReference: Sendable {
 
     func set(_ gateway: Gateway) { self.gateway.withLock { $0 = gateway } }
 
-    func connected() async -> GatewayConnections {
-        await gateway.withLock { $0 }?.connected() ?? GatewayConnections(count: 0, sessions: [])
+    func connected(named: Bool) async -> GatewayConnections {
+        await gateway.withLock { $0 }?.connected(named: named)
+            ?? GatewayConnections(count: 0, sessionCount: 0, sessions: nil)
     }
 }
 

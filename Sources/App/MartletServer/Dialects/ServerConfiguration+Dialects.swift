@@ -55,8 +55,13 @@ extension ServerConfiguration {
             accounts.apps += goWebSocket.rooms.filter { !accounts.apps.contains($0) }
         }
         dialects.goWebSocket = goWebSocket
+        if goWebSocket.isEnabled, goWebSocket.isOpen, !Self.isLoopback(gateway.host) {
+            warnings.append("gowebsocket.open: whoever reaches \(gateway.host) may speak for any guest")
+        }
         try await readClusterChat(&reader)
     }
+
+    private static let clusterChatPorts = 16
 
     private mutating func readClusterChat(_ reader: inout ConfigurationReader) async throws(OperatorFailure) {
         var clusterChat = dialects.clusterChat
@@ -66,6 +71,10 @@ extension ServerConfiguration {
             "clusterchat.port", default: isDemo ? demoPorts.map { String($0) } : [], "a port"
         ) { text in
             Int(text).flatMap { (0...65_535).contains($0) ? $0 : nil }
+        }
+        guard ports.count <= Self.clusterChatPorts else {
+            throw ConfigurationReader.wrong(
+                "clusterchat.port", "at most \(Self.clusterChatPorts) ports are expected")
         }
         clusterChat.takesAnyPort = isDemo && ports == demoPorts
         let both = ClusterChatNumbering.allCases
@@ -95,5 +104,10 @@ extension ServerConfiguration {
                 "clusterchat.proxy-protocol", "api.trusted-proxies has to say who the proxies are")
         }
         dialects.clusterChat = clusterChat
+        if !ports.isEmpty, !Self.isLoopback(gateway.host) {
+            warnings.append(
+                "clusterchat.port: passwords and messages go in plain text over TCP; keep \(gateway.host) behind a proxy that ends TLS"
+            )
+        }
     }
 }
