@@ -4,14 +4,18 @@ import MartletWire
 
 struct UserImportCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "import", abstract: "Make users of a CSV: username, password, nickname.",
+        commandName: "import", abstract: "Make users of a CSV: username, password, nickname, id.",
         discussion: """
-            A user with an empty password signs in by token only. Users who exist already are left as they are. Passwords are \
-            hashed on all cores.
+            A user with an empty password signs in by token only. One with an id (1 to 2147483647) keeps that number, which must be \
+            nobody's; the numbers of later users are behind it. Users who exist already are left as they are. Rows that are wrong \
+            are told with their lines and left out. Passwords are hashed on all cores.
             """)
 
     @OptionGroup var app: AppOptions
     @OptionGroup var output: OutputOptions
+
+    @Flag(help: "Take passwords of any 1 to 128 characters, as users bring them from older servers.")
+    var shortPasswords = false
 
     @Argument(help: "The file, or - for standard input.")
     var file: String
@@ -21,14 +25,19 @@ struct UserImportCommand: AsyncParsableCommand {
         let bar = ProgressBar(total: users.count)
         let bench = try await app.workbench()
         defer { bench.close() }
-        let report = try await users.run(with: bench.administration, app: bench.app) { bar.show($0) }
+        let report = try await users.run(
+            with: bench.administration, app: bench.app, takesShortPasswords: shortPasswords
+        ) { bar.show($0) }
         print(report)
-        if let first = report.problems.first {
-            let rest = report.problems.count - 1
-            throw OperatorFailure(
-                .badData,
-                "line \(first.line): \(first.message)" + (rest > 0 ? " (and \(rest) more lines are wrong)" : ""))
+        guard let last = report.problems.last else { return }
+        if !output.json {
+            for problem in report.problems.dropLast() { Terminal.complain(Self.line(problem)) }
         }
+        throw OperatorFailure(.badData, Self.line(last))
+    }
+
+    private static func line(_ problem: (line: Int, message: String)) -> String {
+        "line \(problem.line): \(problem.message)"
     }
 
     private func print(_ report: UserImport.Report) {

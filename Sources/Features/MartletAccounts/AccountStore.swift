@@ -21,6 +21,12 @@ struct AccountStore: Sendable {
             guard let username else { return AccountRules.guestKey(id) }
             return role == .guest ? AccountRules.namedGuestKey(username) : AccountRules.usernameKey(username)
         }
+
+        /// Whether `account` is the one that this would make.
+        fileprivate func makes(_ account: Account) -> Bool {
+            guard let username, account.app == app, account.role != .guest, role != .guest else { return false }
+            return AccountRules.usernameKey(account.username) == AccountRules.usernameKey(username)
+        }
     }
 
     // MARK: Reading
@@ -109,17 +115,42 @@ struct AccountStore: Sendable {
         _ connection: any SQLConnection, _ new: NewAccount, now: Instant
     ) throws(Fault) -> Account {
         let id = UserID(unchecked: try connection.next(.user))
+        guard let account = try insert(connection, new, id, now) else { throw taken }
+        return account
+    }
+
+    /// As above, with a number that was given elsewhere; the numbers of later accounts are behind it. The caller holds the
+    /// counter of users (`SQLConnection.raise`), so that nobody takes a number or a name meanwhile.
+    ///
+    /// Throws `username_taken` where this very account is there, `invalid_field` (`id`) where the number is another's, of
+    /// whatever app, or the name has another number.
+    static func create(
+        _ connection: any SQLConnection, _ new: NewAccount, number: UserID, now: Instant
+    ) throws(Fault) -> Account {
+        if let holder = try account(connection, .id(number), app: nil) {
+            throw new.makes(holder) ? taken : .invalid("id", "another user has this number")
+        }
+        guard let account = try insert(connection, new, number, now) else {
+            throw .invalid("id", "a user of this name is there already, with another number")
+        }
+        try connection.raise(.user, to: number.value)
+        return account
+    }
+
+    /// Nil where the app has the name already.
+    private static func insert(
+        _ connection: any SQLConnection, _ new: NewAccount, _ id: UserID, _ now: Instant
+    ) throws(Fault) -> Account? {
         let username = new.username ?? "guest-\(id.value)"
-        let rows = try connection.rows(
+        return try connection.rows(
             """
             INSERT INTO users (id, app, username, username_key, password, nickname, email, phone, role, created_at)
             VALUES (
                 \(id), \(new.app), \(username), \(new.key(id)), \(new.passwordHash), \(new.nickname), \(new.email),
                 \(new.phone), \(new.role.rawValue), \(now))
             ON CONFLICT (app, username_key) DO NOTHING RETURNING \(columns)
-            """)
-        guard let row = rows.first else { throw taken }
-        return try account(row)
+            """
+        ).first.map(account)
     }
 
     static let taken = Fault(.usernameTaken, "this username is taken", field: "username")

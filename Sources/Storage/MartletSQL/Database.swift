@@ -27,6 +27,17 @@ extension SQLConnection {
         guard let value else { throw Fault(.internalError, "internal error") }
         return value
     }
+
+    /// Moves a counter to `value` unless it is beyond it: the next number is behind both. Who takes a number of this counter
+    /// meanwhile waits for the end of this transaction, so that 0 just holds the counter.
+    package func raise(_ counter: NumberedThing, to value: Int64) throws(Fault) {
+        try run(
+            """
+            INSERT INTO counters (name, value) VALUES (\(counter.rawValue), \(value))
+            ON CONFLICT (name) DO UPDATE
+            SET value = CASE WHEN counters.value < excluded.value THEN excluded.value ELSE counters.value END
+            """)
+    }
 }
 
 /// What is numbered by `SQLConnection.next`.

@@ -1,8 +1,8 @@
 import MartletAccounts
 import MartletCore
 
-/// Makes users of a CSV: username, password, nickname; the first row may be a heading. An empty password makes a user who signs in by token
-/// only.
+/// Makes users of a CSV: username, password, nickname, id; the first row may be a heading. An empty password makes a user who signs in by
+/// token only, an id keeps the number that the user had elsewhere.
 package struct UserImport: Sendable {
     /// What became of it.
     package struct Report: Sendable {
@@ -20,23 +20,29 @@ package struct UserImport: Sendable {
         do throws(CSVReader.Failure) {
             let rows = try CSVReader.rows(text)
             let hasHeading = rows.first?.fields.first?.lowercased() == "username"
-            self.rows = hasHeading ? Array(rows.dropFirst()) : rows
+            let users = hasHeading ? Array(rows.dropFirst()) : rows
+            // Numbers that are brought along come first, so that nobody is given one of them.
+            self.rows = users.filter(Self.hasNumber) + users.filter { !Self.hasNumber($0) }
         } catch {
             throw OperatorFailure(.badData, "line \(error.line): \(error.message)")
         }
     }
 
+    private static func hasNumber(_ row: CSVReader.Row) -> Bool { row.fields.count > 3 && !row.fields[3].isEmpty }
+
     package var count: Int { rows.count }
 
-    /// `progress` gets how many rows are done, now and then.
+    /// `progress` gets how many rows are done, now and then. Where `takesShortPasswords`, any password of 1 to 128
+    /// characters will do.
     package func run(
-        with administration: AccountAdministration, app: AppID, progress: (Int) -> Void
+        with administration: AccountAdministration, app: AppID, takesShortPasswords: Bool = false,
+        progress: (Int) -> Void
     ) async throws(OperatorFailure) -> Report {
         var report = Report()
         var index = 0
         while index < rows.count {
             let batch = rows[index..<min(index + AccountAdministration.largestBatch, rows.count)]
-            try await add(batch, with: administration, app, &report)
+            try await add(batch, with: administration, app, takesShortPasswords, &report)
             index = batch.endIndex
             progress(index)
         }
@@ -46,31 +52,43 @@ package struct UserImport: Sendable {
 
     private func add(
         _ batch: ArraySlice<CSVReader.Row>, with administration: AccountAdministration, _ app: AppID,
-        _ report: inout Report
+        _ takesShortPasswords: Bool, _ report: inout Report
     ) async throws(OperatorFailure) {
-        var good: [CSVReader.Row] = []
+        var users: [AccountAdministration.NewUser] = []
+        var lines: [Int] = []
         for row in batch {
-            if (1...3).contains(row.fields.count) {
-                good.append(row)
-            } else {
-                report.problems.append((row.line, "username, password and nickname are expected"))
+            do throws(Fault) {
+                users.append(try Self.user(row))
+                lines.append(row.line)
+            } catch {
+                report.problems.append((row.line, error.message))
             }
         }
-        let users = good.map { row in
-            AccountAdministration.NewUser(
-                username: row.fields[0], password: row.fields.count > 1 ? row.fields[1] : "",
-                nickname: row.fields.count > 2 ? row.fields[2] : "")
-        }
         do throws(Fault) {
-            for (row, result) in zip(good, try await administration.add(users, app: app)) {
+            let results = try await administration.add(users, app: app, takesShortPasswords: takesShortPasswords)
+            for (line, result) in zip(lines, results) {
                 switch result {
                 case .success: report.created += 1
                 case .failure(let fault) where fault.reason == .usernameTaken: report.existing += 1
-                case .failure(let fault): report.problems.append((row.line, fault.message))
+                case .failure(let fault): report.problems.append((line, fault.message))
                 }
             }
         } catch {
             throw OperatorFailure(error)
         }
+    }
+
+    private static func user(_ row: CSVReader.Row) throws(Fault) -> AccountAdministration.NewUser {
+        guard (1...4).contains(row.fields.count) else {
+            throw Fault(.invalidField, "username, password, nickname and id are expected")
+        }
+        var number: UserID?
+        if hasNumber(row) {
+            guard let value = Int64(row.fields[3]) else { throw AccountAdministration.noNumber }
+            number = UserID(unchecked: value)
+        }
+        return AccountAdministration.NewUser(
+            username: row.fields[0], password: row.fields.count > 1 ? row.fields[1] : "",
+            nickname: row.fields.count > 2 ? row.fields[2] : "", number: number)
     }
 }
