@@ -100,33 +100,24 @@ struct PostingPolicyTests {
 
     // MARK: The draft
 
-    private static func draft(_ id: String, content: String = #"{"text":"x"}"#, isKnown: Bool = false) throws -> Draft {
+    private static func draft(_ id: String, content: String = #"{"text":"x"}"#) throws -> Draft {
         let posting = Posting(
             app: app, messageId: id, sender: alice, target: .room, kind: .text, content: Array(content.utf8))
-        return try PostingRules.draft(posting, .room(app, nil), isKnown: isKnown)
+        return try PostingRules.draft(posting, .room(app, nil))
     }
 
-    @Test(
-        "An id that a client could have chosen is the client id",
-        arguments: ["1", "a b~", String(repeating: "x", count: 64)])
-    func clientId(id: String) throws {
-        let draft = try Self.draft(id)
-        #expect(draft.clientId == id && draft.body == Array(#"{"text":"x"}"#.utf8))
-        #expect(draft.senderName == "u1" && draft.origin == .none)
-    }
-
-    @Test("Any other is in the content", arguments: ["é", "a\nb", "\u{7F}", String(repeating: "x", count: 65)])
+    @Test("The id is in the content", arguments: ["1", "é", "a\nb", "\u{7F}", String(repeating: "x", count: 65)])
     func inContent(id: String) throws {
         let draft = try Self.draft(id)
         let content = try JSONValue(parsing: draft.body)
         #expect(draft.clientId == "")
         #expect(content["msgId"]?.string == id && content["text"]?.string == "x")
+        #expect(draft.senderName == "u1" && draft.origin == .none)
     }
 
-    @Test("One that the log knows from before is in the content; a field of that name makes room for it")
-    func known() throws {
-        let draft = try Self.draft("1", content: #"{"msgId":5, "text":"\u0041","more":{"a":[1.0]}}"#, isKnown: true)
-        #expect(draft.clientId == "")
+    @Test("A field of that name makes room for it, and the others stay as they are")
+    func replaced() throws {
+        let draft = try Self.draft("1", content: #"{"msgId":5, "text":"\u0041","more":{"a":[1.0]}}"#)
         #expect(
             String(decoding: draft.body, as: UTF8.self) == #"{"text":"\u0041","more":{"a":[1.0]},"msgId":"1"}"#)
     }

@@ -127,7 +127,6 @@ import Testing
         ("accounts:\n  registration: maybe", "accounts.registration"),
         ("accounts:\n  guests: 3", "accounts.guests"), ("accounts:\n  apps: [0]", "accounts.apps"),
         ("accounts:\n  apps: []", "accounts.apps"), ("api:\n  trusted-proxies: [here]", "api.trusted-proxies"),
-        ("api:\n  trusted-proxies: 10.0.0.1", "api.trusted-proxies"),
         ("api:\n  cors-origins: [app]", "api.cors-origins"),
         ("public-url: chat.example.org", "public-url"), ("public-url: https://a.example/chat", "public-url"),
         ("gateway:\n  proxy-protocol: true", "gateway.proxy-protocol"),

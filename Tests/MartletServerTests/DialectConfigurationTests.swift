@@ -10,7 +10,9 @@ import Testing
         file: String = "{}", _ change: (inout ConfigurationFlags) -> Void = { _ in }
     ) async throws -> ServerConfiguration {
         var flags = ConfigurationFlags()
-        flags.config = try Folder().write("martlet.yaml", file)
+        let folder = try Folder()
+        defer { withExtendedLifetime(folder) {} }
+        flags.config = try folder.write("martlet.yaml", file)
         change(&flags)
         return try await ServerConfiguration.load(flags, environment: [:])
     }

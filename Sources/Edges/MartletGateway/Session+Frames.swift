@@ -97,7 +97,11 @@ extension Session {
         guard phase != .closing else { return }
         switch item {
         case .text(let text): obey(text)
-        case .binary: close(.unacceptableData)
+        case .binary(let bytes):
+            guard dialect.manners.takesBinaryFrames, UTF8Validator.isValid(bytes.readableBytesUInt8Span) else {
+                return close(.unacceptableData)
+            }
+            obey(bytes)
         case .ping(let payload): write(WebSocketEncoder.pong(payload, allocator: loop.allocator))
         case .pong, .close: break
         }

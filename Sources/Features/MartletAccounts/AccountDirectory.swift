@@ -14,6 +14,8 @@ package final class AccountDirectory: UserDirectory {
     private struct State {
         var young: [UserID: Entry] = [:]
         var old: [UserID: Entry] = [:]
+        /// Accounts by name, for those who call by names again and again; all are dropped when there are too many.
+        var named: [Name: (account: Account, readAt: Instant)] = [:]
         /// Grows with each change, so that a card read before a change is not remembered after it.
         var changes = 0
 
@@ -31,6 +33,11 @@ package final class AccountDirectory: UserDirectory {
             }
             young[entry.card.id] = entry
         }
+    }
+
+    private struct Name: Hashable {
+        let app: AppID
+        let text: String
     }
 
     private let store: AccountStore
@@ -79,10 +86,27 @@ package final class AccountDirectory: UserDirectory {
         return card
     }
 
+    /// Whom a name means: the account whose username it is, else the guest who came in with it.
+    func named(_ name: String, app: AppID) async throws(Fault) -> Account? {
+        let key = Name(app: app, text: name)
+        let oldest = clock.now - maximumAge
+        let (known, changes) = state.withLock { ($0.named[key], $0.changes) }
+        if let known, known.readAt > oldest { return known.account }
+        guard let account = try await store.named(name, app: app) else { return nil }
+        let now = clock.now
+        state.withLock { state in
+            guard state.changes == changes else { return }
+            if state.named.count >= 2 * half { state.named = [:] }
+            state.named[key] = (account, now)
+        }
+        return account
+    }
+
     /// Forgets an account that was changed; the next one who asks reads it anew.
     package func forget(_ id: UserID) {
         state.withLock { state in
             state.changes += 1
+            state.named = [:]
             state.young[id] = nil
             state.old[id] = nil
         }

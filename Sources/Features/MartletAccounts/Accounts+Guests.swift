@@ -27,7 +27,17 @@ extension Accounts {
     /// neither. Somebody banned is found as well. Throws `invalid_field` (`appId`) for an app that is not there.
     package func person(named name: String, app: AppID) async throws(Fault) -> UserCard? {
         guard AccountRules.canBeName(name) else { return nil }
-        return try await store.named(name, app: try self.app(app))?.card
+        return try await directory.named(name, app: try self.app(app))?.card
+    }
+
+    /// The guest of this name who speaks without a session: as `namedGuest`, but one who is known is looked up in memory, which may be some seconds
+    /// old.
+    package func speaker(named name: String, app: AppID, address: String) async throws(Fault) -> UserCard {
+        try requireGuestsAllowed()
+        if AccountRules.canBeName(name), let known = try await directory.named(name, app: try self.app(app)) {
+            return try admit(known)
+        }
+        return try await namedGuest(name, app: app, address: address)
     }
 
     private func namedGuest(

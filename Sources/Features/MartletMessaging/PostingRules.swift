@@ -5,9 +5,6 @@ import MartletWire
 enum PostingRules {
     /// How long a message id is taken for a repeat.
     static let window = Duration.seconds(12 * 3600)
-    /// How long an id is remembered: longer than the log remembers client ids, so that one that comes again after the
-    /// window is known to be in the log's memory still.
-    static let memory = Duration.seconds(72 * 3600)
     static let messageIdBytes = 0...256
 
     /// The conversation that a posting goes to, and what kind of place that is.
@@ -34,20 +31,12 @@ enum PostingRules {
         _ = try MessageContent.check(posting.kind, posting.content.span)
     }
 
-    /// The posting as the log takes it. The message id is the event's client id where it may be one; otherwise the
-    /// content carries it as `msgId`.
-    ///
-    /// - Parameter isKnown: the log remembers the id from before, as the sender's client id of another message.
-    static func draft(_ posting: Posting, _ conversation: ConversationID, isKnown: Bool) throws(Fault) -> Draft {
-        let isClientId = !isKnown && mayBeClientId(posting.messageId)
-        let content = isClientId ? posting.content : try content(of: posting)
-        return Draft(
+    /// The posting as the log takes it: the content carries the message id as `msgId`. It is no client id, of which the log would keep a record
+    /// besides.
+    static func draft(_ posting: Posting, _ conversation: ConversationID) throws(Fault) -> Draft {
+        Draft(
             conversation: conversation, sender: posting.sender.id, senderName: posting.sender.name, kind: posting.kind,
-            clientId: isClientId ? posting.messageId : "", body: content)
-    }
-
-    private static func mayBeClientId(_ id: String) -> Bool {
-        Limits.clientIdBytes.contains(id.utf8.count) && id.utf8.allSatisfy { $0 >= 0x20 && $0 < 0x7F }
+            clientId: "", body: try content(of: posting))
     }
 
     /// The content with the message id in it. Throws where it grows too large by that.

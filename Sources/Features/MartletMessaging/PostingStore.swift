@@ -5,17 +5,8 @@ import MartletSQL
 struct PostingStore {
     let connection: any SQLConnection
 
-    /// What is known of a message id.
-    enum Noted: Sendable {
-        /// Not used before, or forgotten.
-        case new
-        /// Used before, but too long ago for this to be a repeat.
-        case again
-        case repeated
-    }
-
-    /// Notes that a message is posted under an id, unless that is a repeat: one of an id that was used since `oldest`.
-    func note(_ id: String, of app: AppID, since oldest: Instant, now: Instant) throws(Fault) -> Noted {
+    /// Notes that a message is posted under an id. False where that is a repeat: the id was used since `oldest`.
+    func note(_ id: String, of app: AppID, since oldest: Instant, now: Instant) throws(Fault) -> Bool {
         // Without a look before, which would get in the way of others that post at the same time.
         let isNew =
             try connection.run(
@@ -23,14 +14,12 @@ struct PostingStore {
                 INSERT INTO posted_messages (app, message_id, posted_at) VALUES (\(app), \(id), \(now))
                 ON CONFLICT (app, message_id) DO NOTHING
                 """) == 1
-        guard !isNew else { return .new }
-        let isRenewed =
-            try connection.run(
-                """
-                UPDATE posted_messages SET posted_at = \(now)
-                WHERE app = \(app) AND message_id = \(id) AND posted_at <= \(oldest)
-                """) == 1
-        return isRenewed ? .again : .repeated
+        guard !isNew else { return true }
+        return try connection.run(
+            """
+            UPDATE posted_messages SET posted_at = \(now)
+            WHERE app = \(app) AND message_id = \(id) AND posted_at <= \(oldest)
+            """) == 1
     }
 
     /// Forgets ids that were used before `time`, at most `limit`. Returns how many went.

@@ -41,7 +41,7 @@ package enum PostingTarget: Sendable {
 
 /// What came of a posting.
 package enum PostingOutcome: Sendable, Equatable {
-    case stored(Receipt)
+    case stored(seq: Int64)
     /// A message was posted under this id in the last twelve hours: nothing is stored or sent again.
     case repeated
 }
@@ -78,13 +78,7 @@ package struct Postings: Sendable {
         try takeShare(of: posting.sender, poster)
         try PostingRules.check(posting)
         if case .conversation = place { try await requireRight(of: posting.sender, to: conversation) }
-        do throws(Fault) {
-            return try await append(posting, conversation, isKnown: false)
-        } catch {
-            // The sender used the id in a session, for another message; the transaction left nothing behind.
-            guard error.reason == .clientIdReused else { throw error }
-            return try await append(posting, conversation, isKnown: true)
-        }
+        return try await append(posting, conversation)
     }
 
     private func takeShare(of sender: UserCard, _ poster: Poster) throws(Fault) {
@@ -103,35 +97,19 @@ package struct Postings: Sendable {
         try await access.sendRight(caller, conversation).check(now: clock.now)
     }
 
-    private func append(
-        _ posting: Posting, _ conversation: ConversationID, isKnown: Bool
-    ) async throws(Fault) -> PostingOutcome {
-        guard let placed = try await place(posting, conversation, isKnown: isKnown) else { return .repeated }
-        let page = try await log.read(conversation, placed.seq...placed.seq, limit: 1, newest: false)
-        // The log itself takes a client id and payload that the sender used in a session for a repeat.
-        guard let event = page.events.first, event.sender == posting.sender.id, event.clientId == placed.clientId else {
-            return .repeated
-        }
-        return .stored(Receipt(seq: event.seq, ordinal: event.ordinal, time: event.time, isRepeat: false))
-    }
-
-    /// The id and the event, in one transaction; nil where the id was used in the window.
-    private func place(
-        _ posting: Posting, _ conversation: ConversationID, isKnown: Bool
-    ) async throws(Fault) -> (seq: Int64, clientId: String)? {
+    /// The id and the event, in one transaction.
+    private func append(_ posting: Posting, _ conversation: ConversationID) async throws(Fault) -> PostingOutcome {
         let (log, now) = (log, clock.now)
-        return try await log.transact(on: conversation) { (connection, drafts) throws(Fault) in
+        let draft = try PostingRules.draft(posting, conversation)
+        return try await log.transact(on: conversation) { (connection, drafts) throws(Fault) -> PostingOutcome in
+            let store = PostingStore(connection: connection)
             let id = posting.messageId
-            let noted =
-                id.isEmpty
-                ? .new
-                : try PostingStore(connection: connection)
-                    .note(id, of: posting.app, since: now - PostingRules.window, now: now)
-            guard noted != .repeated else { return nil }
-            let seq = try log.lastSeq(conversation, in: connection) + 1
-            let draft = try PostingRules.draft(posting, conversation, isKnown: isKnown || noted == .again)
+            if !id.isEmpty {
+                let isNew = try store.note(id, of: posting.app, since: now - PostingRules.window, now: now)
+                guard isNew else { return .repeated }
+            }
             drafts.append(draft)
-            return (seq, draft.clientId)
+            return .stored(seq: try log.lastSeq(conversation, in: connection) + 1)
         }
     }
 
@@ -139,7 +117,7 @@ package struct Postings: Sendable {
     package func removeOld(now: Instant) async throws(Fault) -> Int {
         try await database.write { connection throws(Fault) in
             try PostingStore(connection: connection)
-                .removeOld(before: now - PostingRules.memory, limit: Self.removal)
+                .removeOld(before: now - PostingRules.window, limit: Self.removal)
         }
     }
 }

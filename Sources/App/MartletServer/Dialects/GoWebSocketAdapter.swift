@@ -99,7 +99,7 @@ struct GoWebSocketAdapter: GoWebSocketCalls {
             return instead
         }
         if case .anyone = caller {
-            return try await accounts.namedGuest(name, app: posting.app, address: visitor.address)
+            return try await accounts.speaker(named: name, app: posting.app, address: visitor.address)
         }
         if let known = try await accounts.person(named: name, app: posting.app) { return known }
         return try await accounts.namedGuest(name, app: posting.app)

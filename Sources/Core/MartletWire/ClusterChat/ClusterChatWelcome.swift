@@ -15,7 +15,7 @@ struct ClusterChatWelcome {
         core.raw(",\"msgid\":")
         core.integer(numbering.loginAnswer)
         core.raw(",\"name\":\"")
-        core.raw(Array(ClusterChatEscape.escaped(welcome.username, atMost: ClusterChatMessage.nameBytes).utf8))
+        core.raw(Array(ClusterChatEscape.escaped(welcome.name, atMost: ClusterChatMessage.nameBytes).utf8))
         core.raw("\"")
 
         let start = Array("{\"errno\":0".utf8)

@@ -89,6 +89,8 @@ package struct Manners: Sendable, Equatable {
     package var silence = Silence.heartbeats
     /// The least time between two messages to a client that takes whatever it reads at once for one message.
     package var pace: Duration?
+    /// Text comes in a WebSocket's binary frames, too.
+    package var takesBinaryFrames = false
     /// What counts as the device of the dialect's sessions: letters only. Nil: what the client names, or its token.
     package var device: String?
     /// A user has one session with this device at a time; a second is refused.

@@ -11,6 +11,9 @@ package struct Welcome: Sendable {
     /// For dialects whose sign-ins ask for it.
     package let roster: Roster?
 
+    /// What other people see: nickname, else username.
+    package var name: String { nickname.isEmpty ? username : nickname }
+
     package init(
         user: UserID, username: String, nickname: String, session: SessionID, heartbeat: Duration, now: Instant,
         roster: Roster? = nil

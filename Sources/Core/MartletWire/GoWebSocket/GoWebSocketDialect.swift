@@ -23,6 +23,8 @@ package final class GoWebSocketDialect: Dialect {
         manners.signInTimeout = .seconds(360)
         manners.silence = .atMost(.seconds(360))
         manners.hearsOwnMessages = false
+        // It took whatever a frame held.
+        manners.takesBinaryFrames = true
         self.manners = manners
     }
 
@@ -82,6 +84,10 @@ package final class GoWebSocketDialect: Dialect {
 
     package func refusal(_ ticket: Ticket, _ fault: Fault, _ allocator: ByteBufferAllocator) -> ByteBuffer? {
         guard let prefix = ticket.text else { return GoWebSocketEncoder.unreadable(allocator) }
+        // The room is another app's than the token's.
+        if ticket.command == GoWebSocketCommand.login.rawValue, fault.code == .notFound {
+            return GoWebSocketEncoder.answer(prefix, .notAllowed, nil, allocator)
+        }
         return GoWebSocketEncoder.answer(prefix, GoWebSocketCode(fault), nil, allocator)
     }
 
