@@ -154,6 +154,7 @@ struct ClusterChatStopTests {
     .server(
         environment: OlderDialects.environment.merging([
             "MARTLET_GATEWAY_SENDS_PER_SECOND": "50", "MARTLET_GATEWAY_COMMANDS_PER_SECOND": "100",
+            "MARTLET_ACCOUNTS_SIGN_IN_RATE": "0.01", "MARTLET_ACCOUNTS_SIGN_IN_BURST": "20",
         ]) { $1 }, rateLimited: true))
 struct ClusterChatRateTests {
     @Test func `Who speaks too fast is heard later, and nothing is lost`() async throws {
@@ -165,5 +166,17 @@ struct ClusterChatRateTests {
         client.sendRaw(Array(requests.joined(separator: "\u{0}").utf8) + [0])
         try await native.waitText("number 400")
         #expect(native.texts(in: ada.direct(cat)) == texts)
+    }
+    @Test func `Passwords can't be tried for ever`() async throws {
+        let cat = try await TestServer.user("cat")
+        let client = try await TestServer.current.clusterChat()
+        var tries = 0
+        while try await client.logIn(cat.id, "wrong \(tries)").message == "id or password error" {
+            tries += 1
+            guard tries < 100 else { throw WaitedTooLong(description: "nobody minds the tries") }
+        }
+        // From here on the right one is none, on whichever connection.
+        #expect(try await client.logIn(cat.id).errno == 1)
+        #expect(try await TestServer.current.clusterChat(.course).logIn(cat.id).errno == 1)
     }
 }

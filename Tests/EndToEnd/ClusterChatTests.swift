@@ -63,6 +63,12 @@ struct ClusterChatTests {
         }
     }
 
+    @Test func `Who mistypes a password tries again on the same connection`() async throws {
+        let cat = try await Console(.seed)
+        for number in 0..<10 { #expect(try await cat.client.logIn(cat.user.id, "wrong \(number)").errno == 1) }
+        #expect(try await cat.logIn().errno == 0)
+    }
+
     @Test func `A second sign-in is refused while the first lasts, on either port`() async throws {
         let first = try await Console(.seed)
         #expect(try await first.logIn().errno == 0)

@@ -213,18 +213,6 @@ struct HostilePeerTests {
         #expect(!others.console.lines.contains { $0.text == "nobody" })
     }
 
-    @Test func `Passwords can't be tried for ever on one connection`() async throws {
-        let others = try await Bystanders()
-        let client = try await server.clusterChat()
-        for number in 0..<100 where !client.isClosed {
-            client.send(client.family.login(others.cat.id, "wrong \(number)"))
-            // The last one is answered, and then the connection ends.
-            _ = try? await client.loginAnswer()
-        }
-        try await client.waitClosed()
-        try await others.check()
-    }
-
     // MARK: At /acc
 
     @Test(arguments: seeds)

@@ -58,9 +58,10 @@ package final class ClusterChatConsole: Sendable {
         try await wait(what) { condition($0.lines) ? $0.lines : nil }
     }
 
-    /// Says that nothing more will come, which ends the connection; returns all that was shown until then.
+    /// Quits, as these clients do: the system ends the connection, and what comes then is refused. Returns all that was
+    /// shown.
     package func leave() async throws -> [ClusterChatLine] {
-        socket.finishWriting()
+        socket.shutDown()
         return try await screen.wait("a console's end") { screen in
             if let breach = screen.breach { throw ClusterChatBreach(description: breach) }
             return screen.isClosed ? screen.lines : nil
@@ -163,13 +164,9 @@ private final class ConsoleSocket: Sendable {
         return nil
     }
 
-    func finishWriting() { shutDown(Int32(SHUT_WR)) }
-
-    func shutDown() { shutDown(Int32(SHUT_RDWR)) }
-
-    private func shutDown(_ how: Int32) {
+    func shutDown() {
         descriptor.withLock { descriptor in
-            if let descriptor { _ = shutdown(descriptor, how) }
+            if let descriptor { _ = shutdown(descriptor, Int32(SHUT_RDWR)) }
         }
     }
 }
