@@ -2,16 +2,35 @@ import EndToEndSupport
 import Foundation
 import Testing
 
-/// The page in a real browser, with two people. The scenarios are in `Tests/Page`; here they get a server of their own.
+/// The pages in a real browser. The scenarios are in `Tests/Page`; here they get servers of their own.
 @Suite struct PageTests {
     @Test(.timeLimit(.minutes(10))) func twoPeopleUseThePage() async throws {
         let server = try await ServerProcess.start(arguments: ["--no-rate-limits"])
-        let result = try await Self.runScenarios(port: server.port)
+        let result = try await Self.runScenarios("run.py", port: server.port)
         #expect(result.status == 0, "\(result.output)\n\(server.log)")
         #expect(await server.stop() == 0)
     }
 
-    private static func runScenarios(port: Int) async throws -> (status: Int32, output: String) {
+    @Test(.timeLimit(.minutes(10))) func twoGuestsUseTheRoomsPage() async throws {
+        let server = try await ServerProcess.start(arguments: ["--demo"])
+        let result = try await Self.runScenarios("home.py", port: server.port)
+        #expect(result.status == 0, "\(result.output)\n\(server.log)")
+        #expect(await server.stop() == 0)
+    }
+
+    @Test(.timeLimit(.minutes(10))) func thePageTalksToClientsOfTheOlderDialects() async throws {
+        let server = try await ServerProcess.start(environment: OlderDialects.environment)
+        let ports = [
+            "--seed", "\(try await server.port(.seed))", "--course", "\(try await server.port(.course))",
+        ]
+        let result = try await Self.runScenarios("dialects.py", ports, port: server.port)
+        #expect(result.status == 0, "\(result.output)\n\(server.log)")
+        #expect(await server.stop() == 0)
+    }
+
+    private static func runScenarios(
+        _ script: String, _ arguments: [String] = [], port: Int
+    ) async throws -> (status: Int32, output: String) {
         let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent()
         let python = root.appending(path: ".venv/bin/python")
@@ -20,10 +39,11 @@ import Testing
         }
         let process = Process()
         process.executableURL = python
-        process.arguments = [
-            root.appending(path: "Tests/Page/run.py").path, "--url", "http://127.0.0.1:\(port)", "--screenshots",
-            root.appending(path: "screenshots").path,
-        ]
+        process.arguments =
+            [
+                root.appending(path: "Tests/Page/\(script)").path, "--url", "http://127.0.0.1:\(port)", "--screenshots",
+                root.appending(path: "screenshots").path,
+            ] + arguments
         process.currentDirectoryURL = root
         let pipe = Pipe()
         process.standardOutput = pipe
