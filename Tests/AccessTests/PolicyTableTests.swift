@@ -275,4 +275,31 @@ struct PolicyTableTests {
             Self.reason { () throws(Fault) in try Policy.requireAccount(caller) }
                 == (role == .guest ? .guestsRefused : nil))
     }
+
+    // MARK: Without a session
+
+    struct PosterLine: Sendable, CustomTestStringConvertible {
+        let name: String
+        let poster: Poster
+        /// Whether they see who is connected: from another machine, and from this one.
+        let seesConnections: [Bool]
+
+        var testDescription: String { name }
+    }
+
+    static let posters: [PosterLine] = [
+        .init(name: "key of every app", poster: .backend(app: nil), seesConnections: [true, true]),
+        .init(name: "key of an app", poster: .backend(app: AppID(unchecked: 1)), seesConnections: [false, false]),
+        .init(name: "guest", poster: .account(caller(5, .guest)), seesConnections: [false, false]),
+        .init(name: "account", poster: .account(caller(5)), seesConnections: [false, false]),
+        .init(name: "administrator", poster: .account(caller(5, .admin)), seesConnections: [false, false]),
+        .init(name: "anyone", poster: .anyone, seesConnections: [false, true]),
+    ]
+
+    @Test("Who sees who is connected", arguments: posters)
+    func connections(_ line: PosterLine) {
+        for (isLocal, expected) in zip([false, true], line.seesConnections) {
+            #expect(Policy.maySeeConnections(line.poster, isLocal: isLocal) == expected, "local: \(isLocal)")
+        }
+    }
 }

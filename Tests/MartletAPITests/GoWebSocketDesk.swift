@@ -42,7 +42,7 @@ final class GoWebSocketDesk: GoWebSocketCalls {
 
     private func note(_ call: Asked) { calls.withLock { $0.append(call) } }
 
-    func caller(credential: String?, from visitor: Visitor) async throws(Fault) -> GoWebSocketCaller {
+    func caller(credential: String?, from visitor: Visitor) async throws(Fault) -> Poster {
         credentials.withLock { $0.append(credential) }
         switch credential {
         case nil:
@@ -55,25 +55,25 @@ final class GoWebSocketDesk: GoWebSocketCalls {
         }
     }
 
-    func people(in app: AppID, for caller: GoWebSocketCaller) async throws(Fault) -> GoWebSocketPeople {
+    func people(in app: AppID, for caller: Poster) async throws(Fault) -> GoWebSocketPeople {
         note(.people(app))
         return GoWebSocketPeople(names: ["黄帝", "马\"远"], count: 2)
     }
 
-    func isOnline(_ userId: String, in app: AppID, for caller: GoWebSocketCaller) async throws(Fault) -> Bool {
+    func isOnline(_ userId: String, in app: AppID, for caller: Poster) async throws(Fault) -> Bool {
         note(.online(userId, app))
         return userId == "马远"
     }
 
     func send(
-        _ posting: GoWebSocketPosting, by caller: GoWebSocketCaller, from visitor: Visitor
+        _ posting: GoWebSocketPosting, by caller: Poster, from visitor: Visitor
     ) async throws(Fault) -> GoWebSocketSent {
         note(.sent(posting))
         return try outcome.get()
     }
 
     func history(
-        of app: AppID, before: Int64?, limit: Int, for caller: GoWebSocketCaller
+        of app: AppID, before: Int64?, limit: Int, for caller: Poster
     ) async throws(Fault) -> GoWebSocketHistory {
         note(.history(app, before: before, limit: limit))
         return GoWebSocketHistory(messages: Self.said, next: 11)

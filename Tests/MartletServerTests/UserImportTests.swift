@@ -13,7 +13,7 @@ import Testing
     /// A store with one app, and what an operator does there, with cheap hashes.
     private struct Place {
         static let app = AppID(unchecked: 101)
-        let store: Store
+        let store: MartletTestServices.Store
         let administration: AccountAdministration
 
         init() async throws {

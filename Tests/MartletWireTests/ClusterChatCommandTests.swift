@@ -178,7 +178,7 @@ import Testing
         var manners = Manners()
         (manners.signInTimeout, manners.silence, manners.pace) = (.seconds(60), .unlimited, .milliseconds(20))
         (manners.isExclusive, manners.isServerResumed, manners.waitsForRates) = (true, true, true)
-        manners.hearsOwnMessages = false
+        (manners.device, manners.hearsOwnMessages) = ("clusterchat", false)
         #expect(seed.dialect.manners == manners)
     }
 }

@@ -227,6 +227,16 @@ package enum Policy {
         try requireApp(app, of: poster)
     }
 
+    /// Whether the poster may see who is connected to a node, of every app and with their addresses: the operator's own
+    /// programs may, and where the calls are open whoever asks from the same machine without a proxy.
+    package static func maySeeConnections(_ poster: Poster, isLocal: Bool) -> Bool {
+        switch poster {
+        case .backend(let app): app == nil
+        case .account: false
+        case .anyone: isLocal
+        }
+    }
+
     private static func requireApp(_ app: AppID, of poster: Poster) throws(Fault) {
         let isOwn =
             switch poster {

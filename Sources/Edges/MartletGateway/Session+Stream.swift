@@ -9,6 +9,8 @@ final class StreamState {
     /// A message on its way, or the word that nothing had to be written for an event.
     struct Entry {
         let message: ByteBuffer?
+        /// It is an event's, and not an answer.
+        var isPush = false
         /// The event that is with the client once this entry is.
         var event: (conversation: ConversationID, seq: Int64)?
     }
@@ -75,11 +77,13 @@ extension Session {
         return true
     }
 
-    /// The client has said its last word. What it said before is done first.
+    /// The client has said its last word. What it said before is done and answered first; whether it still takes anything nobody knows, so that it gets
+    /// no events any more: they come when it comes back.
     func inputEnded() {
         guard let stream else { return }
-        stream.ended = loop.wheel.now
         confirmStream()
+        stream.ended = loop.wheel.now
+        stream.waiting.removeAll(where: \.isPush)
         schedule(loop.wheel.now + Self.lastWordsTimeout)
         endIfDone()
     }
@@ -114,22 +118,24 @@ extension Session {
 
     /// Queues a frame, message by message.
     func writeStream(_ frame: ByteBuffer, of event: Event? = nil) {
-        guard let stream else { return }
+        guard let stream, event == nil || stream.ended == nil else { return }
         if stream.waiting.isEmpty { loop.markDirty(self) }
         var rest = frame
-        while let message = rest.readMessage() { stream.waiting.append(.init(message: message)) }
+        while let message = rest.readMessage() {
+            stream.waiting.append(.init(message: message, isPush: event != nil))
+        }
         if let event { note(event.conversation, event.seq) }
         if !stream.isFull, stream.waiting.count > GatewayConfiguration.pacedMessages { becameFull(stream) }
     }
 
     /// The event counts as received once all that waits is written: the last entry's word, or that of one without a message.
     func note(_ conversation: ConversationID, _ seq: Int64) {
-        guard let stream, dialect.manners.isServerResumed else { return }
+        guard let stream, stream.ended == nil, dialect.manners.isServerResumed else { return }
         if let last = stream.waiting.indices.last, stream.waiting[last].event == nil {
             stream.waiting[last].event = (conversation, seq)
         } else {
             if stream.waiting.isEmpty { loop.markDirty(self) }
-            stream.waiting.append(.init(message: nil, event: (conversation, seq)))
+            stream.waiting.append(.init(message: nil, isPush: true, event: (conversation, seq)))
         }
     }
 
@@ -188,7 +194,7 @@ extension Session {
 
     /// What the socket has taken is with the client.
     func confirmStream() {
-        guard let stream, let context, !stream.unconfirmed.isEmpty, let user else { return }
+        guard let stream, stream.ended == nil, let context, !stream.unconfirmed.isEmpty, let user else { return }
         let left = try? context.channel.syncOptions?.getOption(ChannelOptions.bufferedWritableBytes)
         guard left == 0 else { return loop.streamWork.unconfirmed.append(self) }
         for (conversation, seq) in stream.unconfirmed { loop.received(user.id, self, conversation, seq) }

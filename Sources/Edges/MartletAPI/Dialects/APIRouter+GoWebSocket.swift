@@ -40,7 +40,7 @@ extension APIRouter {
     /// wrongly, is refused.
     private func run(
         _ call: GoWebSocketRoutes.Call, of routes: GoWebSocketRoutes, _ parameters: GoWebSocketParameters,
-        by caller: GoWebSocketCaller, _ request: APIRequest, _ visitor: Visitor
+        by caller: Poster, _ request: APIRequest, _ visitor: Visitor
     ) async throws(Fault) -> [UInt8] {
         do throws(Fault) {
             return try await routes.run(
@@ -69,8 +69,8 @@ extension APIRouter {
 
     private func admit(
         _ request: APIRequest, _ visitor: Visitor, to routes: GoWebSocketRoutes
-    ) async throws(Fault) -> (GoWebSocketCaller, GoWebSocketParameters) {
-        let (caller, parameters): (GoWebSocketCaller, GoWebSocketParameters)
+    ) async throws(Fault) -> (Poster, GoWebSocketParameters) {
+        let (caller, parameters): (Poster, GoWebSocketParameters)
         do throws(Fault) {
             parameters = try GoWebSocketParameters(request)
             let credential = try Self.credential(request, parameters)

@@ -6,25 +6,22 @@ import MartletWire
 package protocol GoWebSocketCalls: Sendable {
     /// Whom a credential stands for: an API key or an access token. Without one: `anyone` where the operator opened the
     /// calls, else throws `not_signed_in`. Throws `invalid_token` for one that is no good.
-    func caller(credential: String?, from visitor: Visitor) async throws(Fault) -> GoWebSocketCaller
+    func caller(credential: String?, from visitor: Visitor) async throws(Fault) -> Poster
     /// Who is in the room of an app.
-    func people(in app: AppID, for caller: GoWebSocketCaller) async throws(Fault) -> GoWebSocketPeople
+    func people(in app: AppID, for caller: Poster) async throws(Fault) -> GoWebSocketPeople
     /// Whether the person of this name has a session. False for a name that nobody has.
-    func isOnline(_ userId: String, in app: AppID, for caller: GoWebSocketCaller) async throws(Fault) -> Bool
+    func isOnline(_ userId: String, in app: AppID, for caller: Poster) async throws(Fault) -> Bool
     /// Stores and pushes a message. Making the guest who speaks may take from the visitor's rate.
     func send(
-        _ posting: GoWebSocketPosting, by caller: GoWebSocketCaller, from visitor: Visitor
+        _ posting: GoWebSocketPosting, by caller: Poster, from visitor: Visitor
     ) async throws(Fault) -> GoWebSocketSent
     /// Messages of an app's room, older than `before` where that is given: the newest `limit` of those.
     func history(
-        of app: AppID, before: Int64?, limit: Int, for caller: GoWebSocketCaller
+        of app: AppID, before: Int64?, limit: Int, for caller: Poster
     ) async throws(Fault) -> GoWebSocketHistory
     /// How this node fares. `includesLists` asks also for who is connected; it is true only for who may know.
     func state(includesLists: Bool) async throws(Fault) -> GoWebSocketState
 }
-
-/// Who calls: a program by an API key, somebody by an access token, or nobody that is known, who speaks only as a guest.
-package typealias GoWebSocketCaller = Poster
 
 /// A message that is to be sent.
 package struct GoWebSocketPosting: Sendable, Equatable {

@@ -31,16 +31,17 @@ struct GoWebSocketParameters: Sendable {
         self.values = values
     }
 
-    /// A name that stands twice could mean either value.
+    /// Of a name that stands twice the first value counts, as in Go; of its two spellings the one of 2022.
     private static func gather(_ items: [(name: String, value: String)]) throws(Fault) -> [String: String] {
-        var values: [String: String] = [:]
+        var (values, respelled): ([String: String], [String: String]) = ([:], [:])
         for item in items {
-            let name = spellings[item.name] ?? item.name
-            guard names.contains(name) else { continue }
-            guard values.updateValue(item.value, forKey: name) == nil else {
-                throw Fault(.repeatedKey, "\(name) is given twice", field: name)
+            if let name = spellings[item.name] {
+                respelled[name] = respelled[name] ?? item.value
+            } else if names.contains(item.name) {
+                values[item.name] = values[item.name] ?? item.value
             }
         }
+        values.merge(respelled) { old, _ in old }
         for (name, value) in values {
             guard value.utf8.allSatisfy({ !FormText.isControl($0, lines: name == "message") }) else {
                 throw .invalid(name, "control characters are not allowed")
@@ -50,9 +51,15 @@ struct GoWebSocketParameters: Sendable {
     }
 
     private static func body(_ request: APIRequest) throws(Fault) -> [(name: String, value: String)] {
-        switch try request.bodyType() {
-        case "application/x-www-form-urlencoded":
+        let type = try HeaderParameters(Array((request.headers[.contentType] ?? "").utf8)[...])
+        guard ["utf-8", nil].contains(type["charset"]?.lowercased()) else {
+            throw .invalid("body", "UTF-8 is expected")
+        }
+        switch type.value {
+        // Some clients do not say what they send.
+        case "application/x-www-form-urlencoded", "":
             return try FormText.pairs(request.body[...], maximum: maximum, lines: true, field: "body")
+        case "multipart/form-data": return try MultipartForm(type).fields(request.body)
         case "application/json": return try members(request.body)
         default: throw .invalid("body", "a form or JSON is expected")
         }
@@ -113,19 +120,5 @@ struct GoWebSocketParameters: Sendable {
 
     func message() throws(Fault) -> GoWebSocketMessage {
         try GoWebSocketMessage(msgId: text("msgId") ?? "") { text($0) }
-    }
-}
-
-extension APIRequest {
-    /// The media type that the body says it is, in lower case; empty where it says nothing. Throws where its text is
-    /// not UTF-8.
-    fileprivate func bodyType() throws(Fault) -> String {
-        let parts = (headers[.contentType] ?? "").lowercased().split(separator: ";").map { $0.filter { $0 != " " } }
-        if let charset = parts.first(where: { $0.hasPrefix("charset=") }),
-            !["charset=utf-8", "charset=\"utf-8\""].contains(charset)
-        {
-            throw .invalid("body", "UTF-8 is expected")
-        }
-        return parts.first ?? ""
     }
 }

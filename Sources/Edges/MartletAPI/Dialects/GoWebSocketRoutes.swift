@@ -29,7 +29,7 @@ package struct GoWebSocketRoutes: Sendable {
     /// What a request asks for; nil where that is not ours. The old server's paths have no other spelling.
     func call(at target: String) -> Call? { Call(rawValue: String(target.prefix { $0 != "?" })) }
 
-    func caller(_ credential: String?, _ visitor: Visitor) async throws(Fault) -> GoWebSocketCaller {
+    func caller(_ credential: String?, _ visitor: Visitor) async throws(Fault) -> Poster {
         try await calls.caller(credential: credential, from: visitor)
     }
 
@@ -37,7 +37,7 @@ package struct GoWebSocketRoutes: Sendable {
 
     /// Returns the bytes of the answer's `data`.
     func run(
-        _ call: Call, _ parameters: GoWebSocketParameters, by caller: GoWebSocketCaller,
+        _ call: Call, _ parameters: GoWebSocketParameters, by caller: Poster,
         from visitor: Visitor, isLocal: Bool
     ) async throws(Fault) -> [UInt8] {
         switch call {
@@ -52,14 +52,14 @@ package struct GoWebSocketRoutes: Sendable {
     }
 
     private func list(
-        _ parameters: GoWebSocketParameters, _ caller: GoWebSocketCaller
+        _ parameters: GoWebSocketParameters, _ caller: Poster
     ) async throws(Fault) -> GoWebSocketPeople {
         guard let app = parameters.app(among: rooms) else { return GoWebSocketPeople(names: [], count: 0) }
         return try await calls.people(in: app, for: caller)
     }
 
     private func online(
-        _ parameters: GoWebSocketParameters, _ caller: GoWebSocketCaller
+        _ parameters: GoWebSocketParameters, _ caller: Poster
     ) async throws(Fault) -> GoWebSocketOnline {
         let userId = try parameters.person("userId") ?? ""
         guard let app = parameters.app(among: rooms), !userId.isEmpty else {
@@ -69,7 +69,7 @@ package struct GoWebSocketRoutes: Sendable {
     }
 
     private func history(
-        _ parameters: GoWebSocketParameters, _ caller: GoWebSocketCaller
+        _ parameters: GoWebSocketParameters, _ caller: Poster
     ) async throws(Fault) -> GoWebSocketHistory {
         let app = try app(parameters)
         let limit = Int64(Limits.pageSize.lowerBound)...Int64(Limits.pageSize.upperBound)
@@ -79,15 +79,11 @@ package struct GoWebSocketRoutes: Sendable {
     }
 
     private func state(
-        _ parameters: GoWebSocketParameters, _ caller: GoWebSocketCaller, isLocal: Bool
+        _ parameters: GoWebSocketParameters, _ caller: Poster, isLocal: Bool
     ) async throws(Fault) -> GoWebSocketState {
-        let mayKnow =
-            switch caller {
-            case .backend(let app): app == nil
-            case .anyone: isLocal
-            case .account: false
-            }
-        return try await calls.state(includesLists: mayKnow && parameters.text("isDebug") == "true")
+        let isAsked = parameters.text("isDebug") == "true"
+        return try await calls.state(
+            includesLists: isAsked && Policy.maySeeConnections(caller, isLocal: isLocal))
     }
 
     /// The app to send in. The old server took a message for a room that nobody can enter, and lost it.
@@ -104,7 +100,7 @@ package struct GoWebSocketRoutes: Sendable {
     }
 
     private func posting(
-        to person: String, _ parameters: GoWebSocketParameters, _ caller: GoWebSocketCaller
+        to person: String, _ parameters: GoWebSocketParameters, _ caller: Poster
     ) throws(Fault) -> GoWebSocketPosting {
         let sender = try parameters.person("from")
         try requireName(sender, caller)
@@ -115,7 +111,7 @@ package struct GoWebSocketRoutes: Sendable {
 
     /// To the room, or to another conversation.
     private func posting(
-        _ parameters: GoWebSocketParameters, _ caller: GoWebSocketCaller
+        _ parameters: GoWebSocketParameters, _ caller: Poster
     ) throws(Fault) -> GoWebSocketPosting {
         let sender = try parameters.person("userId")
         if sender == nil {
@@ -133,13 +129,13 @@ package struct GoWebSocketRoutes: Sendable {
     }
 
     /// Who is not known speaks as a guest, and guests have short names.
-    private func requireName(_ sender: String?, _ caller: GoWebSocketCaller) throws(Fault) {
+    private func requireName(_ sender: String?, _ caller: Poster) throws(Fault) {
         guard case .anyone = caller, let sender, !GoWebSocketMessage.isUserId(sender) else { return }
         throw .invalid("userId", "1 to 19 bytes are expected")
     }
 
     private func answer(
-        _ posting: GoWebSocketPosting, _ caller: GoWebSocketCaller, _ visitor: Visitor
+        _ posting: GoWebSocketPosting, _ caller: Poster, _ visitor: Visitor
     ) async throws(Fault) -> [UInt8] {
         JSONWriter.encode(GoWebSocketResults(try await calls.send(posting, by: caller, from: visitor)))
     }

@@ -38,6 +38,11 @@ enum FormText {
             default: bytes.append(byte)
             }
         }
+        return try Self.text(bytes, lines: lines, field: field)
+    }
+
+    /// UTF-8 without control characters, as it is.
+    static func text(_ bytes: [UInt8], lines: Bool = false, field: String) throws(Fault) -> String {
         guard UTF8Validator.isValid(bytes.span) else { throw .invalid(field, "not UTF-8") }
         guard bytes.allSatisfy({ !isControl($0, lines: lines) }) else {
             throw .invalid(field, "control characters are not allowed")
