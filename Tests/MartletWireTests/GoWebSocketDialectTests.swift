@@ -153,6 +153,7 @@ final class GoWebSocketTrial {
         #expect(bare.dialect.name == "gowebsocket")
         #expect(bare.dialect.transport == .webSocket(path: "/acc"))
         var manners = Manners()
+        manners.takesBinaryFrames = true
         manners.signInTimeout = .seconds(360)
         manners.silence = .atMost(.seconds(360))
         manners.hearsOwnMessages = false
