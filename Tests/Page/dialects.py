@@ -6,18 +6,17 @@
 One line per scenario; they run in order, each goes on where the one before stopped. The exit code is 1 where one failed.
 """
 
-import argparse
 import json
-import pathlib
 import sys
 import time
 import urllib.request
 
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 import people
+import running
 from people import Person
-from scenarios import check
+from running import check
 from sockets import Console, RoomSocket
 
 
@@ -26,7 +25,7 @@ class World:
 
     def __init__(self, browser, options):
         self.url = options.url
-        self.mark = format(time.time_ns() // 1_000_000 % 10**8, "d")
+        self.mark = running.mark()
         self.alice = Person(browser, self.url, f"alice{self.mark}", "Alice Weber")
         self.options = options
         self.group = 0
@@ -71,7 +70,7 @@ def gather(w: World) -> None:
         headers={"content-type": "application/json", "authorization": f"Bearer {w.gus.token}"})
     urllib.request.urlopen(request, timeout=20).close()
     expect(w.alice.row(w.chat)).to_be_visible()
-    deadline = time.monotonic() + people.PATIENCE / 1000
+    deadline = time.monotonic() + running.PATIENCE / 1000
     while w.alice.call("GET", f"/api/group/{w.group}")["members"] < 4:
         check(time.monotonic() < deadline, "not everybody came in")
         time.sleep(0.05)
@@ -144,35 +143,15 @@ ALL = [come_in, gather, heard_by_page, heard_by_others, alone, missed, quiet]
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--url", default="http://127.0.0.1:8080", help="where the server listens")
-    parser.add_argument("--seed", type=int, default=6000, help="the port of clusterchat's first numbering")
-    parser.add_argument("--course", type=int, default=6002, help="the port of the other one")
-    parser.add_argument("--screenshots", default="screenshots", type=pathlib.Path, help="the folder for pictures")
-    parser.add_argument("--chromium", default="/usr/bin/chromium", help="the browser")
-    options = parser.parse_args()
-    options.url = options.url.rstrip("/")
-    options.screenshots.mkdir(parents=True, exist_ok=True)
+    options = running.options(
+        __doc__,
+        ("--seed", 6000, "the port of clusterchat's first numbering"),
+        ("--course", 6002, "the port of the other one"))
+    return running.run(options, ALL, lambda browser: World(browser, options), pages, kinds=True)
 
-    expect.set_options(timeout=people.PATIENCE)
-    failed = 0
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=options.chromium, args=["--no-sandbox"])
-        world = World(browser, options)
-        for number, scenario in enumerate(ALL, 1):
-            began = time.monotonic()
-            detail = ""
-            try:
-                scenario(world)
-            except Exception as error:  # Whatever goes wrong is this scenario's failure, and the next is tried.
-                failed += 1
-                detail = f"\n    {type(error).__name__}: {str(error).strip()[:2000]}"
-            world.alice.page.screenshot(path=options.screenshots / f"dialects-{number:02}-{scenario.__name__}.png")
-            outcome = "FAILED" if detail else "ok"
-            print(f"{outcome:6} {number:2} {scenario.__name__}: {scenario.__doc__} ({time.monotonic() - began:.1f} s){detail}", flush=True)
-        browser.close()
-    print(f"{len(ALL) - failed} of {len(ALL)} scenarios passed; pictures are in {options.screenshots}")
-    return 1 if failed else 0
+
+def pages(world: World, label: str) -> dict[str, Page]:
+    return {f"dialects-{label}": world.alice.page}
 
 
 if __name__ == "__main__":

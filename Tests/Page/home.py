@@ -5,19 +5,16 @@
 One line per scenario; they run in order, each goes on where the one before stopped. The exit code is 1 where one failed.
 """
 
-import argparse
 import json
-import pathlib
 import sys
-import time
-import urllib.error
 import urllib.parse
 import urllib.request
 
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-# Milliseconds to wait for what must happen: long, since they only end a scenario that has failed.
-PATIENCE = 30_000
+import running
+from running import check
+
 ROOM = 101
 
 
@@ -30,7 +27,7 @@ class Guest:
         self.breaks = False
         self.context = browser.new_context(locale="zh-CN", **options)
         self.page = self.context.new_page()
-        self.page.set_default_timeout(PATIENCE)
+        self.page.set_default_timeout(running.PATIENCE)
         self.page.on("console", self._console)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         # What the server says in each frame, and what the page asks for, are part of what is tried.
@@ -71,7 +68,7 @@ class World:
         self.browser, self.url = browser, url
         self.one = Guest(browser, url, viewport={"width": 1200, "height": 800})
         self.two = Guest(browser, url, viewport={"width": 390, "height": 780}, color_scheme="dark")
-        self.mark = format(time.time_ns() // 1_000_000 % 10**8, "d")
+        self.mark = running.mark()
 
     @property
     def guests(self):
@@ -84,11 +81,6 @@ class World:
         request = urllib.request.Request(url, None if method == "GET" else form.encode(), method=method)
         with urllib.request.urlopen(request, timeout=20) as answer:
             return json.load(answer)
-
-
-def check(condition, words: str) -> None:
-    if not condition:
-        raise AssertionError(words)
 
 
 def come_in(w: World) -> None:
@@ -311,40 +303,14 @@ ALL = [come_in, enter, talk, lines, markup, programs, one_only, picture, reload,
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--url", default="http://127.0.0.1:8080", help="where the server listens")
-    parser.add_argument("--screenshots", default="screenshots", type=pathlib.Path, help="the folder for pictures")
-    parser.add_argument("--chromium", default="/usr/bin/chromium", help="the browser")
-    options = parser.parse_args()
-    url = options.url.rstrip("/")
-    options.screenshots.mkdir(parents=True, exist_ok=True)
-    try:
-        urllib.request.urlopen(f"{url}/home/index", timeout=5).close()
-    except (OSError, urllib.error.HTTPError) as error:
-        print(f"no rooms' page at {url}: {error}", file=sys.stderr)
+    options = running.options(__doc__)
+    if not running.answers(f"{options.url}/home/index", f"no rooms' page at {options.url}"):
         return 2
+    return running.run(options, ALL, lambda browser: World(browser, options.url), pages)
 
-    expect.set_options(timeout=PATIENCE)
-    failed = 0
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=options.chromium, args=["--no-sandbox"])
-        world = World(browser, url)
-        for number, scenario in enumerate(ALL, 1):
-            began = time.monotonic()
-            detail = ""
-            try:
-                scenario(world)
-            except Exception as error:  # Whatever goes wrong is this scenario's failure, and the next is tried.
-                failed += 1
-                detail = f"\n    {str(error).strip()[:2000]}"
-            for guest, name in ((world.one, "one"), (world.two, "two")):
-                if not guest.page.is_closed():
-                    guest.page.screenshot(path=options.screenshots / f"home-{number:02}-{scenario.__name__}-{name}.png")
-            outcome = "FAILED" if detail else "ok"
-            print(f"{outcome:6} {number:2} {scenario.__name__}: {scenario.__doc__} ({time.monotonic() - began:.1f} s){detail}", flush=True)
-        browser.close()
-    print(f"{len(ALL) - failed} of {len(ALL)} scenarios passed; pictures are in {options.screenshots}")
-    return 1 if failed else 0
+
+def pages(world: World, label: str) -> dict[str, Page]:
+    return {f"home-{label}-one": world.one.page, f"home-{label}-two": world.two.page}
 
 
 if __name__ == "__main__":

@@ -8,9 +8,9 @@ import urllib.request
 
 from playwright.sync_api import Browser, Page, expect
 
+import running
+
 PASSWORD = "correct horse 8"
-# Milliseconds to wait for what must happen: long, since they only end a scenario that has failed.
-PATIENCE = 30_000
 # What the browser itself writes while the network is away. Everything else in the console is a failure.
 EXPECTED = ("net::ERR_INTERNET_DISCONNECTED", "net::ERR_NETWORK_CHANGED")
 
@@ -33,7 +33,7 @@ class Person:
     def open(self) -> Page:
         """One more page of this person's browser."""
         self.page = self.context.new_page()
-        self.page.set_default_timeout(PATIENCE)
+        self.page.set_default_timeout(running.PATIENCE)
         self.page.on("console", self._console)
         self.page.on("pageerror", lambda error: self.complaints.append(f"{self.username}: {error}"))
         self.page.goto(self.url)

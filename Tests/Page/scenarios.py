@@ -7,6 +7,7 @@ import urllib.request
 from playwright.sync_api import expect
 
 from people import Person
+from running import check
 
 
 class World:
@@ -22,11 +23,6 @@ class World:
     @property
     def people(self):
         return [self.alice, self.bob]
-
-
-def check(condition, words: str) -> None:
-    if not condition:
-        raise AssertionError(words)
 
 
 def sign_up(w: World) -> None:
