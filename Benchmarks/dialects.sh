@@ -16,58 +16,21 @@ cd "$(dirname "$0")/.."
 usage() { sed -n '2,12s/^# \{0,1\}//p' "$0"; exit 64; }
 
 all=(native gowebsocket seed course paced)
-wanted=("$@")
-for name in "${wanted[@]}"; do
-    if [[ " ${all[*]} " != *" $name "* ]]; then usage; fi
-done
-profiles=${PROFILES-}
 results=Benchmarks/results/dialects
-mkdir -p "$results"
-if [ ${#wanted[@]} -eq 0 ]; then
-    wanted=("${all[@]}")
-    if [ -z "$profiles" ]; then rm -f "$results"/*.json; fi
-fi
-duration=${DURATION-5}
+# Signing in 500 clusterchat users takes a while.
+duration=${DURATION-5} warmup=1 limit=400
 # Accounts: a room of 500 and its writer.
 people=501
 password=bench-password
 
-# MARK: What is needed
+# shellcheck source=Benchmarks/drive.sh
+source Benchmarks/drive.sh
+choose "$@"
+generator=$(binary martlet-peer-bench "${GENERATOR-}")
+martlet=$(binary martlet "${MARTLET-}")
+begin dialects
 
-build=${BUILD-.build}
-generator=${GENERATOR-}
-if [ -z "$generator" ]; then
-    swift build -c release --scratch-path "$build" --product martlet-peer-bench >&2
-    generator=$build/release/martlet-peer-bench
-fi
-martlet=${MARTLET-}
-if [ -z "$martlet" ]; then
-    swift build -c release --scratch-path "$build" --product martlet >&2
-    martlet=$build/release/martlet
-fi
-
-ulimit -n "$(ulimit -Hn)"
-folder=$(mktemp -d "${TMPDIR:-/tmp}/martlet-dialects.XXXXXX")
-server= driver= port= chat_port=
-
-stop() {
-    if [ -n "$server" ] && kill -0 "$server" 2>/dev/null; then
-        kill -TERM "$server" 2>/dev/null || true
-        local tries=0
-        while kill -0 "$server" 2>/dev/null && [ $((tries += 1)) -le 100 ]; do sleep 0.1; done
-        # What it holds is thrown away anyhow.
-        kill -KILL "$server" 2>/dev/null || true
-    fi
-    if [ -n "$server" ]; then wait "$server" 2>/dev/null || true; fi
-    server=
-}
-clean() {
-    if [ -n "$driver" ]; then kill -TERM "$driver" 2>/dev/null || true; fi
-    stop
-    rm -rf "$folder"
-}
-trap clean EXIT
-trap 'exit 130' INT TERM
+# MARK: Starting
 
 # Passwords are hashed with much work, so that this is done once and copied: each run has a store of its own with the same people.
 prepare() {
@@ -94,66 +57,39 @@ END
     if [ -n "$2" ]; then echo "  pace: $2"; fi
 }
 
-# start GROUP NUMBERING PACE: sets `server`, `port` and, where the group needs it, `chat_port`.
+# start GROUP NUMBERING PACE: launches the server, and leaves in `speaks` how it announces the port that the group goes to.
 start() {
-    rm -rf "$folder/data"
-    cp -a "$folder/people" "$folder/data"
-    configure "$2" "$3" >"$folder/martlet.yaml"
-    : >"$folder/output"
-    "$martlet" serve --config "$folder/martlet.yaml" --data "$folder/data" --port 0 --no-rate-limits \
-        >"$folder/output" 2>&1 </dev/null &
-    server=$!
-    port= chat_port=
-    local tries=0
-    until [ -n "$port" ] && { [ -n "$chat_port" ] || [[ " native gowebsocket " == *" $1 "* ]]; }; do
-        if ! kill -0 "$server" 2>/dev/null || [ $((tries += 1)) -gt 200 ]; then
-            echo "the server did not start:" >&2
-            tail -n 20 "$folder/output" >&2
-            return 1
-        fi
-        sleep 0.1
-        port=$(sed -n 's|^listening on http://.*:\([0-9]*\)$|\1|p' "$folder/output")
-        chat_port=$(sed -n 's|^clusterchat-[a-z]* on .*:\([0-9]*\)$|\1|p' "$folder/output")
-    done
-    sleep 0.3
+    case $1 in
+        native | gowebsocket) speaks="listening" ;;
+        *) speaks="clusterchat-$2" ;;
+    esac
+    cp -a "$folder/people" "$home/data"
+    configure "$2" "$3" >"$home/martlet.yaml"
+    launch "$martlet" serve --config "$home/martlet.yaml" --data "$home/data" --port 0 --no-rate-limits
+}
+started() {
+    port=$(sed -n "s|^$speaks on .*:\([0-9]*\)$|\1|p" "$home/output")
+    [ -n "$port" ]
 }
 
 # MARK: Measuring
 
-failed=0
 # measure GROUP PROFILE LOAD CONNECTIONS [WINDOW]
 measure() {
-    local group=$1 profile=$2 load=$3 connections=$4 window=${5-1} code=0 numbering=seed pace=0
-    local file=$results/$group.$profile.json
-    if [[ " ${wanted[*]} " != *" $group "* ]]; then return; fi
-    if [ -n "$profiles" ] && [[ " $profiles " != *" $profile "* ]]; then return; fi
-    rm -f "$file"
+    local group=$1 profile=$2 load=$3 connections=$4 window=${5-1} numbering=seed pace=0
+    wants "$group" || return 0
     case $group in
         course) numbering=course ;;
         paced) pace= ;;
     esac
-    if ! start "$group" "$numbering" "$pace"; then
-        failed=1
-        stop
-        return
-    fi
+    ready "$group" "$profile" start "$group" "$numbering" "$pace" || return 0
     local options=()
     case $group in
-        native) options=(martlet "$load" --port "$port" --tokens "$folder/tokens") ;;
-        gowebsocket) options=(gowebsocket "$load" --port "$port" --app 101) ;;
-        *) options=(clusterchat "$load" --port "$chat_port" --numbering "$numbering" --users "$folder/ids.csv") ;;
+        native) options=(martlet "$load" --tokens "$folder/tokens") ;;
+        gowebsocket) options=(gowebsocket "$load" --app 101) ;;
+        *) options=(clusterchat "$load" --numbering "$numbering" --users "$folder/ids.csv") ;;
     esac
-    # In the background, so that a signal is not kept waiting until the run is over. Signing in 500 clusterchat users takes a while.
-    timeout 400 "$generator" drive "${options[@]}" --connections "$connections" --window "$window" --server-pid "$server" \
-        --system "$group" --profile "$profile" --duration "$duration" --warmup 1 --json-file "$file" &
-    driver=$!
-    wait "$driver" || code=$?
-    driver=
-    if [ "$code" -ne 0 ]; then
-        echo "$group $profile: FAILED ($code)"
-        tail -n 5 "$folder/output" >&2
-        failed=1
-    fi
+    drive "$group" "$profile" "${options[@]}" --connections "$connections" --window "$window" || tail -n 5 "$home/output" >&2
     stop
 }
 

@@ -9,8 +9,8 @@
 # installed; on other systems a server that is not there is left out. JSON goes to Benchmarks/results/peers/; Benchmarks/table.py makes the
 # table of it, and with --write puts it into docs/performance.md.
 #
-# DURATION names another number of seconds for each run, PROFILES those to run ("pairs room"), MARTLET another binary, BUILD another build
-# folder than .build.
+# DURATION names another number of seconds for each run, PROFILES those to run ("pairs room"), MARTLET another binary, GENERATOR another load
+# generator, BUILD another build folder than .build.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 PATH=$PATH:/usr/sbin:/sbin
@@ -23,23 +23,17 @@ case "${1-}" in
     -h | --help) usage ;;
 esac
 all=(martlet floor nio redis nats mosquitto prosody ejabberd)
-wanted=("$@")
-for name in "${wanted[@]}"; do
-    if [[ " ${all[*]} " != *" $name "* ]]; then usage; fi
-done
-profiles=${PROFILES-}
 results=Benchmarks/results/peers
-mkdir -p "$results"
-if [ ${#wanted[@]} -eq 0 ]; then
-    wanted=("${all[@]}")
-    if [ -z "$profiles" ]; then rm -f "$results"/*.json; fi
-fi
 if [ "$size" = full ]; then
     duration=${DURATION-6} warmup=1
 else
     duration=${DURATION-2} warmup=0.5
 fi
-wants() { [[ " ${wanted[*]} " == *" $1 "* ]]; }
+limit=150
+
+# shellcheck source=Benchmarks/drive.sh
+source Benchmarks/drive.sh
+choose "$@"
 
 # MARK: What is needed
 
@@ -60,72 +54,23 @@ if [ ${#missing[@]} -gt 0 ]; then
     "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get -q install -y --no-install-recommends "${missing[@]}" </dev/null >&2
 fi
 
-build=${BUILD-.build}
-swift build -c release --scratch-path "$build" --product martlet-peer-bench >&2
-generator=$build/release/martlet-peer-bench
+generator=$(binary martlet-peer-bench "${GENERATOR-}")
 martlet=${MARTLET-}
-if [ -z "$martlet" ] && wants martlet; then
-    swift build -c release --scratch-path "$build" --product martlet >&2
-    martlet=$build/release/martlet
-fi
+if wants martlet; then martlet=$(binary martlet "$martlet"); fi
 
-ulimit -n "$(ulimit -Hn)"
-folder=$(mktemp -d "${TMPDIR:-/tmp}/martlet-peers.XXXXXX")
-server= driver= port= url_path=/
+begin peers
+url_path=/
 
 if wants floor; then cc -O2 -o "$folder/floor" Benchmarks/Peers/floor.c; fi
 
-# MARK: Starting and stopping
-
-stop() {
-    if [ -n "$server" ] && kill -0 "$server" 2>/dev/null; then
-        kill -TERM "$server" 2>/dev/null || true
-        local tries=0
-        while kill -0 "$server" 2>/dev/null && [ $((tries += 1)) -le 50 ]; do sleep 0.1; done
-        # What it holds is thrown away anyhow.
-        kill -KILL "$server" 2>/dev/null || true
-    fi
-    if [ -n "$server" ]; then wait "$server" 2>/dev/null || true; fi
-    server=
-}
-clean() {
-    if [ -n "$driver" ]; then kill -TERM "$driver" 2>/dev/null || true; fi
-    stop
-    rm -rf "$folder"
-}
-trap clean EXIT
-trap 'exit 130' INT TERM
+# MARK: Starting
 
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 
-# Runs a server in the background; its folder is its home, so that it finds nothing of the user's.
-launch() {
-    : >"$home/output"
-    env HOME="$home" "$@" >"$home/output" 2>&1 </dev/null &
-    server=$!
-}
-
-is_up() { (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; }
-
-# A server on a fresh folder for each profile: figures don't depend on their order, and memory is that of the profile alone.
-start() {
-    home=$folder/home
-    rm -rf "$home"
-    mkdir "$home"
-    port=
-    "start_$1"
-    local tries=0
-    until [ -n "$port" ] && is_up; do
-        if ! kill -0 "$server" 2>/dev/null || [ $((tries += 1)) -gt 200 ]; then
-            echo "$1 did not start:" >&2
-            tail -n 20 "$home"/output "$home"/log 2>/dev/null >&2 || true
-            return 1
-        fi
-        # Some choose their port themselves.
-        if [ -z "$port" ]; then port=$(sed -n 's|^listening on \(.*:\)\{0,1\}\([0-9]*\)$|\2|p' "$home/output"); fi
-        sleep 0.1
-    done
-    sleep 0.3
+started() {
+    # Some choose their port themselves.
+    if [ -z "$port" ]; then port=$(sed -n 's|^listening on \(.*:\)\{0,1\}\([0-9]*\)$|\2|p' "$home/output"); fi
+    [ -n "$port" ] && (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null
 }
 
 start_martlet() {
@@ -198,29 +143,13 @@ version() {
 
 # MARK: Measuring
 
-failed=0
 measure() {
-    local name=$1 profile=$2 code=0
+    local name=$1 profile=$2
     shift 2
-    if [ -n "$profiles" ] && [[ " $profiles " != *" $profile "* ]]; then return; fi
-    rm -f "$results/$name.$profile.json"
-    if ! start "$name"; then
-        failed=1
-        stop
-        return
-    fi
+    ready "$name" "$profile" "start_$name" || return 0
     local options=()
     if [ "$name" = martlet ]; then options+=(--tokens "$folder/tokens"); fi
-    # In the background, so that a signal is not kept waiting until the run is over.
-    timeout 150 "$generator" drive "$(speech "$name")" "$@" --port "$port" --path "$url_path" --server-pid "$server" --system "$name" \
-        --profile "$profile" --duration "$duration" --warmup "$warmup" --json-file "$results/$name.$profile.json" "${options[@]}" &
-    driver=$!
-    wait "$driver" || code=$?
-    driver=
-    if [ "$code" -ne 0 ]; then
-        echo "$name $profile: FAILED ($code)"
-        failed=1
-    fi
+    drive "$name" "$profile" "$(speech "$name")" "$@" --path "$url_path" "${options[@]}" || true
     stop
 }
 
