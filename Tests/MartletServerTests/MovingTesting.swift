@@ -129,7 +129,19 @@ final class MovingHouse: Sendable {
             try await acquaint(people, features)
             try await meet(people, features)
             try await talk(people, features, log)
+            try await speakOlderDialects(people, features)
         }
+    }
+
+    private func speakOlderDialects(_ people: [Caller], _ features: Features) async throws {
+        let guest = try await features.accounts.namedGuest("黄帝", app: configuration.firstApp)
+        _ = try await features.postings.post(
+            Posting(
+                app: configuration.firstApp, messageId: "消息 1", sender: guest, target: .room, kind: .text,
+                content: Array(#"{"text":"hello"}"#.utf8)), by: .backend(app: nil))
+        try await features.deviceCursors.save([
+            ReceivedCursor(user: people[1].user, device: "clusterchat", conversation: Self.pair, seq: 4)
+        ])
     }
 
     private func features(_ log: any EventLog, _ database: any Database) async throws -> Features {

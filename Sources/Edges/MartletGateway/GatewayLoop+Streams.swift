@@ -65,7 +65,7 @@ extension GatewayLoop {
     func confirmStreams() {
         let sessions = streamWork.unconfirmed
         streamWork.unconfirmed = []
-        for session in sessions { session.confirmStream() }
+        for session in sessions { session.confirmAgain() }
     }
 
     func received(_ user: UserID, _ session: Session, _ conversation: ConversationID, _ seq: Int64) {

@@ -21,6 +21,7 @@ final class StreamState {
     var waiting: Deque<Entry> = []
     /// Written, but perhaps not taken by the socket yet: the newest event of each conversation.
     var unconfirmed: [ConversationID: Int64] = [:]
+    var isConfirmedLater = false
     /// When the next message may be written.
     var mayWrite = NIODeadline.uptimeNanoseconds(0)
     var isPaced = false
@@ -196,9 +197,21 @@ extension Session {
     func confirmStream() {
         guard let stream, stream.ended == nil, let context, !stream.unconfirmed.isEmpty, let user else { return }
         let left = try? context.channel.syncOptions?.getOption(ChannelOptions.bufferedWritableBytes)
-        guard left == 0 else { return loop.streamWork.unconfirmed.append(self) }
+        guard left == 0 else { return confirmLater(stream) }
         for (conversation, seq) in stream.unconfirmed { loop.received(user.id, self, conversation, seq) }
         stream.unconfirmed.removeAll(keepingCapacity: true)
+    }
+
+    private func confirmLater(_ stream: StreamState) {
+        guard !stream.isConfirmedLater else { return }
+        stream.isConfirmedLater = true
+        loop.streamWork.unconfirmed.append(self)
+    }
+
+    /// The loop has come back to look whether the socket has taken all.
+    func confirmAgain() {
+        stream?.isConfirmedLater = false
+        confirmStream()
     }
 
     // MARK: Falling behind
