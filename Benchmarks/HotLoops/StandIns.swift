@@ -58,7 +58,7 @@ struct Everybody: SessionAuthenticator, ConversationSource, CommandRunner, Prese
     func groups(of user: UserID) async throws(Fault) -> [ConversationID] { groups }
 
     func events(
-        _ conversation: ConversationID, from seq: Int64, through: Int64, limit: Int
+        _ conversation: ConversationID, from seq: Int64, through: Int64, limit: Int, isCurrent: Bool
     ) async throws(Fault) -> [Event] { throw unavailable }
 
     func sync(

@@ -77,6 +77,23 @@ import Testing
 
     // MARK: Who may
 
+    @Test(arguments: ["image", "document", "iframe", "empty"])
+    func sendsNothingWhereABrowserMeansToLook(destination: String) async throws {
+        let desk = GoWebSocketDesk()
+        let query = "appId=101&userId=a&message=b"
+        try await desk.house.open { (visitor) async throws in
+            for path in ["/user/sendMessage", "/user/sendMessageAll"] {
+                let answer = try await visitor.send(
+                    "GET", "\(path)?\(query)", ["Sec-Fetch-Dest: \(destination)"])
+                if destination == "empty" {
+                    #expect(answer.text.contains("sendResults"))
+                } else {
+                    expect(answer, .notAllowed, path)
+                }
+            }
+        }
+    }
+
     @Test(arguments: paths.filter { $0 != "/home/index" })
     func refusesWhoIsNotKnownWhereItIsClosed(path: String) async throws {
         let desk = GoWebSocketDesk(isOpen: false)

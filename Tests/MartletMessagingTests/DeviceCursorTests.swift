@@ -102,8 +102,11 @@ struct DeviceCursorTests {
         _ = try await village.messages.recall(alice, conversation, target: 2)
         _ = try await village.messages.react(alice, conversation, target: 1, emoji: "👍", on: true)
         try await village.say("theirs", alice, in: conversation)
+        let target = try #require(try await village.log.read(conversation, 1...9, limit: 9, newest: true).events.last)
+        _ = try await village.messages.edit(
+            alice, conversation, target: target.seq, clientId: "e", content: Array(#"{"text":"better"}"#.utf8))
         let found = try await missed()
-        #expect(found.texts == [#"Alice {"text":"theirs"}"#] && found.positions == [conversation: 0])
+        #expect(found.texts == [#"Alice {"text":"better"}"#] && found.positions == [conversation: 0])
     }
 
     @Test("A group begins with the joining, also where the device was there before, and ends with the leaving")

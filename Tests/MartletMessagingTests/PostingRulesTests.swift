@@ -71,7 +71,7 @@ struct PostingPolicyTests {
         Case(.backend(app: nil), guest, .inbox(of: foreign), .unknownUser),
         Case(.account(caller(alice)), alice, .inbox(of: guest), nil),
         Case(.account(caller(alice)), bob, .inbox(of: bob), .notAllowed),
-        Case(.anyone, guest, .inbox(of: bob), nil), Case(.anyone, guest, .inbox(of: shy), .strangersRefused),
+        Case(.anyone, guest, .inbox(of: bob), .notAllowed), Case(.anyone, guest, .inbox(of: shy), .notAllowed),
         Case(.anyone, guest, .inbox(of: guest), nil), Case(.anyone, alice, .inbox(of: alice), .notAllowed),
         Case(.anyone, alice, .inbox(of: guest), .notAllowed),
     ]

@@ -76,7 +76,8 @@ struct PostingTests {
     @Test("What a guest says or hears, and what one says to oneself, is in the recipient's inbox")
     func inboxes() async throws {
         try await village.post("to a guest", alice, to: .user(try village.card(guest)))
-        try await village.post("of a guest", guest, to: .user(try village.card(bob)), by: .anyone)
+        try await village.post("of a guest", guest, to: .user(try village.card(bob)), by: .backend(app: nil))
+        #expect(await refusal(guest, .user(try village.card(bob)), .anyone) == .notAllowed)
         try await village.post("to myself", guest, to: .user(try village.card(guest)), by: .anyone)
         try await village.post("note", bob, to: .user(try village.card(bob)))
         #expect(try await village.inbox(guest) == [#"text {"text":"to a guest"}"#, #"text {"text":"to myself"}"#])
@@ -153,6 +154,17 @@ struct PostingTests {
         #expect(try await village.post(second, alice, to: target, id: "1") == .repeated)
     }
 
+    @Test("Nobody uses up another caller's id")
+    func othersId() async throws {
+        for poster in [Poster.account(alice), .backend(app: nil), .account(bob)] {
+            let sender = if case .account(let caller) = poster { caller } else { alice }
+            #expect(try await village.post("hello", sender, to: .room, id: "1", by: poster) != .repeated)
+            #expect(try await village.post("hello", sender, to: .room, id: "1", by: poster) == .repeated)
+        }
+        #expect(try await village.post("hello", guest, to: .room, id: "1", by: .anyone) != .repeated)
+        #expect(try await village.events(room).count == 4)
+    }
+
     @Test("A posting that is refused leaves its id free")
     func refusedId() async throws {
         let id = String(repeating: "é", count: 100)
@@ -188,7 +200,7 @@ struct PostingTests {
         let left = try await village.database.read { connection throws(Fault) in
             try connection.row("SELECT message_id FROM posted_messages")?.text("message_id")
         }
-        #expect(left == "young")
+        #expect(left == "k:young")
     }
 
     // MARK: Bounds
@@ -234,7 +246,7 @@ struct PostingTests {
     @Test("A message in an inbox is one for native clients: in sync, in history, unread until it is read")
     func native() async throws {
         let inbox = ConversationID.inbox(bob.user)
-        try await village.post("hello", guest, to: .user(try village.card(bob)), id: "7", by: .anyone)
+        try await village.post("hello", guest, to: .user(try village.card(bob)), id: "7", by: .backend(app: nil))
         try await village.post("note", bob, to: .user(try village.card(bob)))
         let part = try #require(
             try await village.sync.sync(bob, cursors: [], limit: 9, rooms: []).conversations.first)

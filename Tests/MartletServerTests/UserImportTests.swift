@@ -76,8 +76,8 @@ import Testing
         #expect(
             report.problems.map(\.message) == [
                 "id: another user has this number",
-                "id: a number from 1 to 2147483647 is expected",
-                "id: a number from 1 to 2147483647 is expected",
+                "id: a number from 1 to 2000000000 is expected",
+                "id: a number from 1 to 2000000000 is expected",
                 "id: a user of this name is there already, with another number",
                 "username: letters, digits, _, . and - are expected",
                 "password: 8 to 128 characters are expected",

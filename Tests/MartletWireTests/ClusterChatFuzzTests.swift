@@ -107,7 +107,17 @@ import Testing
                 conversation: .direct(UserID(unchecked: 1), UserID(unchecked: 2)), seq: 1, ordinal: 1,
                 sender: UserID(unchecked: 1), senderName: generator.text(60), kind: kind, clientId: "",
                 time: Instant(milliseconds: generator.integer()), body: body)
-            for chat in chats { _ = chat.dialect.push(event, allocator) }
+            for chat in chats {
+                guard let frame = chat.dialect.push(event, allocator), (try? JSONValue(parsing: body)) != nil else {
+                    continue
+                }
+                for message in Array(frame.readableBytesView).split(separator: 0, omittingEmptySubsequences: false)
+                    .dropLast()
+                {
+                    #expect(message.count < 1023)
+                    #expect(throws: Never.self) { try JSONValue(parsing: Array(message)) }
+                }
+            }
         }
     }
 }

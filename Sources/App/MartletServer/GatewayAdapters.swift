@@ -95,12 +95,12 @@ struct MessagingSource: ConversationSource, WriteRights {
 
     func directs(of users: [UserID]) async throws(Fault) -> [ConversationID] { try await syncing.directs(of: users) }
 
-    func events(_ conversation: ConversationID, from seq: Int64, through: Int64, limit: Int) async throws(Fault)
-        -> [Event]
-    {
+    func events(
+        _ conversation: ConversationID, from seq: Int64, through: Int64, limit: Int, isCurrent: Bool
+    ) async throws(Fault) -> [Event] {
         guard seq <= through else { return [] }
-        return try await reader.named(
-            try await log.read(conversation, seq...through, limit: limit, newest: false).events)
+        let page = try await log.read(conversation, seq...through, limit: limit, newest: false)
+        return isCurrent ? try await reader.current(page) : try await reader.named(page.events)
     }
 
     func sync(

@@ -204,7 +204,11 @@ package enum Policy {
         }
         switch place {
         case .room: return
-        case .inbox(let recipient): try requireInbox(of: recipient, in: app, from: sender)
+        case .inbox(let recipient):
+            if case .anyone = poster, recipient.role != .guest {
+                throw Fault(.notAllowed, "accounts take a key or a token")
+            }
+            try requireInbox(of: recipient, in: app, from: sender)
         case .conversation:
             if case .anyone = poster { throw Fault(.notAllowed, "conversations take a key or a token") }
         }

@@ -154,7 +154,8 @@ extension Gateway {
         var next = range.lowerBound
         while next <= range.upperBound, events.count < GatewayConfiguration.fillEvents {
             let page = try await services.conversations.events(
-                conversation, from: next, through: range.upperBound, limit: GatewayConfiguration.catchUpPage)
+                conversation, from: next, through: range.upperBound, limit: GatewayConfiguration.catchUpPage,
+                isCurrent: false)
             guard let last = page.last else { break }
             events.append(contentsOf: page)
             next = last.seq + 1
@@ -171,7 +172,7 @@ extension Gateway {
         while upper >= 1, events.count < GatewayConfiguration.fillEvents {
             let lower = max(1, upper - Int64(GatewayConfiguration.recentPage) + 1)
             let page = try await services.conversations.events(
-                conversation, from: lower, through: upper, limit: GatewayConfiguration.recentPage)
+                conversation, from: lower, through: upper, limit: GatewayConfiguration.recentPage, isCurrent: false)
             let recent = page.drop { $0.time < floor }
             events.insert(contentsOf: recent, at: 0)
             guard recent.count == GatewayConfiguration.recentPage else { break }

@@ -41,9 +41,11 @@ package protocol RosterSource: Sendable {
 package protocol ConversationSource: Sendable {
     /// The groups of a user.
     func groups(of user: UserID) async throws(Fault) -> [ConversationID]
-    /// Events as they are pushed, with their senders' names, ascending, at most `limit`.
-    func events(_ conversation: ConversationID, from seq: Int64, through: Int64, limit: Int) async throws(Fault)
-        -> [Event]
+    /// Events as they are pushed, with their senders' names, ascending, at most `limit`. `isCurrent`: messages in their present state, for those who
+    /// get no edits.
+    func events(
+        _ conversation: ConversationID, from seq: Int64, through: Int64, limit: Int, isCurrent: Bool
+    ) async throws(Fault) -> [Event]
     func sync(
         _ caller: Caller, cursors: [(ConversationID, Int64)], limit: Int, rooms: [ConversationID]
     ) async throws(Fault) -> SyncResult

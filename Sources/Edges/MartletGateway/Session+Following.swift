@@ -95,10 +95,11 @@ extension Session {
             return
         }
         guard let read = catchUp?.nextRead(page: GatewayConfiguration.catchUpPage) else { return }
-        let source = gateway.services.conversations
+        let (source, isCurrent) = (gateway.services.conversations, dialect.manners.isServerResumed)
         loop.leaveLoop(self) { () throws(Fault) in
             try await source.events(
-                read.conversation, from: read.from, through: read.through, limit: GatewayConfiguration.catchUpPage)
+                read.conversation, from: read.from, through: read.through, limit: GatewayConfiguration.catchUpPage,
+                isCurrent: isCurrent)
         } then: { (session, result: Result<[Event], Fault>) in
             session.caughtUp(read, result)
         }

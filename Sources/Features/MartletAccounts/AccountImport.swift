@@ -24,8 +24,8 @@ extension AccountAdministration {
         }
     }
 
-    /// The numbers that a user may bring along: those that clients with numbers of 32 bits can say.
-    package static let numbers: ClosedRange<Int64> = 1...Int64(Int32.max)
+    /// The numbers that a user may bring along: those that clients with numbers of 32 bits can say, with room behind them for all who come later.
+    package static let numbers: ClosedRange<Int64> = 1...2_000_000_000
 
     /// How many users one call of `add` may have: as many as may wait for their passwords to be hashed.
     package static let largestBatch = 200

@@ -48,16 +48,23 @@ package enum AccountRules {
         name.utf8.count <= 4 * Limits.username.upperBound && name.unicodeScalars.allSatisfy { !isDeceptive($0) }
     }
 
-    /// The key of the username that a guest's name would be taken for: what cannot be seen makes no other name.
+    /// The key of the username that a guest's name would be taken for: what cannot be seen makes no other name, nor does another form of the same
+    /// letters (NFKC). Letters of other scripts that look alike are other letters.
     static func lookAlikeKey(_ name: String) -> String {
         var scalars = String.UnicodeScalarView()
-        scalars.append(contentsOf: name.unicodeScalars.filter { $0.properties.generalCategory != .format })
+        scalars.append(contentsOf: name.precomposedStringWithCompatibilityMapping.unicodeScalars.filter(isDrawn))
         return usernameKey(trimmed(String(scalars)))
+    }
+
+    /// False for characters that leave no mark of their own.
+    private static func isDrawn(_ scalar: Unicode.Scalar) -> Bool {
+        scalar.properties.generalCategory != .format && !scalar.properties.isDefaultIgnorableCodePoint
     }
 
     private static func isNameText(_ name: String) -> Bool {
         var followsLetter = false
         for scalar in name.unicodeScalars {
+            guard isDrawn(scalar) else { return false }
             switch scalar.properties.generalCategory {
             case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter:
                 followsLetter = true
@@ -105,7 +112,7 @@ package enum AccountRules {
     }
 
     private static func isVisible(_ scalar: Unicode.Scalar) -> Bool {
-        !scalar.properties.isWhitespace && scalar.properties.generalCategory != .format
+        !scalar.properties.isWhitespace && isDrawn(scalar)
     }
 
     // MARK: Passwords

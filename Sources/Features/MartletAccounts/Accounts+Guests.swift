@@ -30,6 +30,15 @@ extension Accounts {
         return try await directory.named(name, app: try self.app(app))?.card
     }
 
+    /// Whom a trusted caller speaks for: the account of that username, else the guest of that name, who is made where there is none. Throws `banned`.
+    package func spokenFor(named name: String, app: AppID) async throws(Fault) -> UserCard {
+        guard AccountRules.canBeName(name), let known = try await directory.named(name, app: try self.app(app)) else {
+            return try await namedGuest(name, app: app)
+        }
+        try AccountRules.requireNotBanned(known, now: clock.now)
+        return known.card
+    }
+
     /// The guest of this name who speaks without a session: as `namedGuest`, but one who is known is looked up in memory, which may be some seconds
     /// old.
     package func speaker(named name: String, app: AppID, address: String) async throws(Fault) -> UserCard {

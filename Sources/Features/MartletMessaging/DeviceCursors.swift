@@ -72,8 +72,8 @@ package struct DeviceCursors: Sendable {
         for conversation in MissedMessages.earliest(positions, bounds, limit: Self.conversations) {
             let start = (positions[conversation] ?? 0) + 1
             let page = try await log.read(conversation, start...maximumIdentifier, limit: Self.page, newest: false)
-            lines.append(page.events.filter { $0.kind.isMessage && $0.body != nil && $0.sender != user })
+            lines.append(try await reader.messages(page).filter { $0.sender != user })
         }
-        return (positions, try await reader.named(MissedMessages.merge(lines, limit: limit)))
+        return (positions, MissedMessages.merge(lines, limit: limit))
     }
 }

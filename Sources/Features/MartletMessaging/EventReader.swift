@@ -25,9 +25,14 @@ package struct EventReader: Sendable {
 
     /// The messages of a page in their present state, with their senders' names; those that were recalled are left out.
     package func messages(_ page: LogPage) async throws(Fault) -> [Event] {
+        try await current(page).filter { $0.kind.isMessage && $0.body != nil }
+    }
+
+    /// All events of a page, its messages in their present state, with their senders' names.
+    package func current(_ page: LogPage) async throws(Fault) -> [Event] {
         let folded = EventFolding.fold(page.amendments)
-        return try await named(page.events.filter { $0.kind.isMessage && $0.body != nil }).map { event in
-            guard let content = folded[event.seq]?.content else { return event }
+        return try await named(page.events).map { event in
+            guard event.body != nil, let content = folded[event.seq]?.content else { return event }
             return Event(
                 conversation: event.conversation, seq: event.seq, ordinal: event.ordinal, sender: event.sender,
                 senderName: event.senderName, kind: event.kind, clientId: event.clientId, time: event.time,

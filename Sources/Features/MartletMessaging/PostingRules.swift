@@ -31,6 +31,16 @@ enum PostingRules {
         _ = try MessageContent.check(posting.kind, posting.content.span)
     }
 
+    /// What a message id is noted as; nil for none. Each kind of poster has ids of its own, so that nobody can use up another's.
+    static func noted(_ id: String, by poster: Poster) -> String? {
+        guard !id.isEmpty else { return nil }
+        return switch poster {
+        case .backend: "k:\(id)"
+        case .account(let caller): "u\(caller.user.value):\(id)"
+        case .anyone: "a:\(id)"
+        }
+    }
+
     /// The posting as the log takes it: the content carries the message id as `msgId`. It is no client id, of which the log would keep a record
     /// besides.
     static func draft(_ posting: Posting, _ conversation: ConversationID) throws(Fault) -> Draft {

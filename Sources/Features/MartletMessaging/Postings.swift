@@ -7,7 +7,7 @@ import MartletWire
 /// A message that comes from outside of a session: a product's server, or somebody's script, posts it.
 package struct Posting: Sendable {
     package let app: AppID
-    /// Names the message within its app, at most 256 bytes without U+0000. An empty one names nothing: it is never a
+    /// Names the message within its app and for its kind of poster, at most 256 bytes without U+0000. An empty one names nothing: it is never a
     /// repeat.
     package let messageId: String
     package let sender: UserCard
@@ -78,7 +78,7 @@ package struct Postings: Sendable {
         try takeShare(of: posting.sender, poster)
         try PostingRules.check(posting)
         if case .conversation = place { try await requireRight(of: posting.sender, to: conversation) }
-        return try await append(posting, conversation)
+        return try await append(posting, conversation, by: poster)
     }
 
     private func takeShare(of sender: UserCard, _ poster: Poster) throws(Fault) {
@@ -98,13 +98,14 @@ package struct Postings: Sendable {
     }
 
     /// The id and the event, in one transaction.
-    private func append(_ posting: Posting, _ conversation: ConversationID) async throws(Fault) -> PostingOutcome {
-        let (log, now) = (log, clock.now)
+    private func append(
+        _ posting: Posting, _ conversation: ConversationID, by poster: Poster
+    ) async throws(Fault) -> PostingOutcome {
+        let (log, now, id) = (log, clock.now, PostingRules.noted(posting.messageId, by: poster))
         let draft = try PostingRules.draft(posting, conversation)
         return try await log.transact(on: conversation) { (connection, drafts) throws(Fault) -> PostingOutcome in
             let store = PostingStore(connection: connection)
-            let id = posting.messageId
-            if !id.isEmpty {
+            if let id {
                 let isNew = try store.note(id, of: posting.app, since: now - PostingRules.window, now: now)
                 guard isNew else { return .repeated }
             }

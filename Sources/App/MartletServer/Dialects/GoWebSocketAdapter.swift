@@ -101,8 +101,7 @@ struct GoWebSocketAdapter: GoWebSocketCalls {
         if case .anyone = caller {
             return try await accounts.speaker(named: name, app: posting.app, address: visitor.address)
         }
-        if let known = try await accounts.person(named: name, app: posting.app) { return known }
-        return try await accounts.namedGuest(name, app: posting.app)
+        return try await accounts.spokenFor(named: name, app: posting.app)
     }
 
     // MARK: Looking

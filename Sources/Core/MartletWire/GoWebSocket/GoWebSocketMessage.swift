@@ -5,9 +5,6 @@ package struct GoWebSocketMessage: Sendable, Equatable {
     package let kind: EventKind
     /// An object that `MessageContent.check` has found good.
     package let content: [UInt8]
-    /// For the event's `clientId`: the `msgId`, where it fits there. Else it is empty, and the content has the `msgId`
-    /// for the pushes.
-    package let clientId: String
 
     /// In bytes.
     package static let maximumMsgIdBytes = 256
@@ -21,21 +18,12 @@ package struct GoWebSocketMessage: Sendable, Equatable {
             throw .invalid("msgId", "at most \(Self.maximumMsgIdBytes) bytes are expected")
         }
         kind = try Self.kind(parameter("type") ?? "")
-        clientId = Self.isClientId(msgId) ? msgId : ""
-        // Where nothing is named, nothing needs to be told.
-        let extra = clientId == msgId ? nil : msgId
         if kind == .text {
             guard let text = parameter("message"), !text.isEmpty else { throw .missing("message") }
-            content = JSONWriter.object {
-                $0.field("text", text)
-                $0.optional("msgId", extra)
-            }
+            content = JSONWriter.object { $0.field("text", text) }
         } else {
             let media = try GoWebSocketMedia(parameter)
-            content = JSONWriter.object {
-                media.write(to: &$0)
-                $0.optional("msgId", extra)
-            }
+            content = JSONWriter.object { media.write(to: &$0) }
         }
         _ = try MessageContent.check(kind, content.span)
     }
@@ -48,10 +36,6 @@ package struct GoWebSocketMessage: Sendable, Equatable {
         case "video": .video
         default: throw Fault(.unknownType, "there is no such type of message", field: "type")
         }
-    }
-
-    private static func isClientId(_ text: String) -> Bool {
-        Limits.clientIdBytes.contains(text.utf8.count) && text.utf8.allSatisfy { $0 >= 0x20 && $0 < 0x7F }
     }
 
     /// Whether a text can be a user of this dialect: 1 to 19 bytes without control characters.

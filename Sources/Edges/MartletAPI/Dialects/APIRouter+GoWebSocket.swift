@@ -28,12 +28,19 @@ extension APIRouter {
     ) async -> Response {
         do throws(Fault) {
             if call == .home { return home(routes, request) }
+            try Self.requireIntent(call, request)
             let (caller, parameters) = try await admit(request, visitor, to: routes)
             let data = try await run(call, of: routes, parameters, by: caller, request, visitor)
             return Self.goWebSocket(GoWebSocketMessage.envelope(data: data))
         } catch {
             return refuseGoWebSocket(error, visitor.trace)
         }
+    }
+
+    /// A browser that loads a picture, a frame or the like means to look, not to say something: somebody else wrote that link.
+    private static func requireIntent(_ call: GoWebSocketRoutes.Call, _ request: APIRequest) throws(Fault) {
+        guard call == .send || call == .sendAll, let destination = request.headers[.fetchDestination] else { return }
+        guard destination == "empty" else { throw Fault(.notAllowed, "a message is not sent by loading something") }
     }
 
     /// What goes wrong while a message is sent is told beside the result, as the old server did; who may not, or asks
@@ -44,7 +51,9 @@ extension APIRouter {
     ) async throws(Fault) -> [UInt8] {
         do throws(Fault) {
             return try await routes.run(
-                call, parameters, by: caller, from: visitor, isLocal: request.isLocal)
+                call, parameters, by: caller, from: visitor,
+                // A page of others in a browser on this machine is not this machine.
+                isLocal: request.isLocal && request.headers[.origin] == nil)
         } catch {
             guard call == .send || call == .sendAll else { throw error }
             switch error.code {

@@ -74,6 +74,8 @@ extension HTTPField.Name {
     static let apiKey = own("X-Api-Key")
     static let forwardedFor = own("X-Forwarded-For")
     static let referrerPolicy = own("Referrer-Policy")
+    /// What a browser wants something for (Fetch Metadata).
+    static let fetchDestination = own("Sec-Fetch-Dest")
     /// What proxies add to say that they are there.
     static let forwarding = [forwardedFor, own("Forwarded"), own("X-Real-IP"), own("X-Forwarded-Host"), .via]
 

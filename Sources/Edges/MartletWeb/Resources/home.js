@@ -71,6 +71,8 @@ const note = (words) => append(element('div', { className: 'note', words }));
 function link(address) {
   try {
     const url = new URL(address, location.origin);
+    // A call of this server is no picture, whoever says so.
+    if (url.origin === location.origin && /^\/(user|system|api)\//.test(url.pathname)) return null;
     return ['http:', 'https:'].includes(url.protocol) ? url.href : null;
   } catch {
     return null;
@@ -276,7 +278,7 @@ function received(frame) {
 }
 
 function loggedIn({ code, codeMsg }) {
-  if (code === 1002 && names++ < 3 && !isToken()) {
+  if ((code === 1002 || code === 1003) && names++ < 3 && !isToken()) {
     // The name is somebody else's.
     me = newName();
     showName();
