@@ -16,6 +16,7 @@ struct Delivery {
     }
 
     mutating func frame(for session: Session) -> ByteBuffer? {
+        if frames.dialect == session.dialectIndex { return frames.frame }
         let (event, allocator) = (event, allocator)
         return frames.frame(for: session) { $0.push(event, allocator) }
     }
@@ -23,8 +24,9 @@ struct Delivery {
 
 /// The frames of one thing, by dialect, each made when it is first needed. Nil where a dialect has none.
 struct Frames {
-    private var dialect = UInt8.max
-    private var frame: ByteBuffer?
+    /// The first dialect that asked, and its frame.
+    private(set) var dialect = UInt8.max
+    private(set) var frame: ByteBuffer?
     /// Of the other dialects, where there are any.
     private var others: [(dialect: UInt8, frame: ByteBuffer?)] = []
 

@@ -12,7 +12,14 @@ extension Session {
     func deliver(_ delivery: inout Delivery) {
         let isOwn = delivery.event.origin == id || cameBack(delivery.event)
         guard catchUp == nil else { return deliverBehind(&delivery, isOwn) }
-        if isOwn { note(delivery.event.conversation, delivery.event.seq) } else { push(&delivery) }
+        guard isPlain else {
+            if isOwn { note(delivery.event.conversation, delivery.event.seq) } else { push(&delivery) }
+            return
+        }
+        guard !isOwn, phase == .live, let frame = delivery.frame(for: self) else { return }
+        cork(frame)
+        loop.delivered += 1
+        if !isWritable { becameSlow() }
     }
 
     /// What the user sent from elsewhere, in a dialect whose clients don't expect it.

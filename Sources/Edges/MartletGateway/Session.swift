@@ -42,6 +42,8 @@ final class Session: ChannelDuplexHandler {
     private(set) var isDeafToSelf = false
     /// On bare TCP; nil for WebSocket and HTTP.
     private(set) var stream: StreamState?
+    /// Gets every event as its dialect writes it: nothing is looked at that only others need.
+    private(set) var isPlain = true
     private(set) var context: ChannelHandlerContext?
     var phase = Phase.peeking
     var decoder = WebSocketDecoder(role: .server, maximumMessage: Limits.requestBytes)
@@ -104,6 +106,7 @@ final class Session: ChannelDuplexHandler {
         (self.dialect, dialectIndex) = (dialect, UInt8(index))
         isDeafToSelf = !dialect.manners.hearsOwnMessages
         stream = StreamState(dialect)
+        isPlain = false
     }
 
     /// The upgrade's path says what the client speaks.
@@ -111,6 +114,7 @@ final class Session: ChannelDuplexHandler {
         dialect = gateway.services.dialects[index].dialect
         dialectIndex = UInt8(index)
         isDeafToSelf = !dialect.manners.hearsOwnMessages
+        isPlain = !isDeafToSelf
     }
 
     var gateway: Gateway { loop.gateway }
@@ -188,8 +192,13 @@ final class Session: ChannelDuplexHandler {
 
     /// Writes a frame, where the dialect has one; it leaves when the loop flushes.
     func write(_ frame: ByteBuffer?) {
-        guard let context, let frame else { return }
-        guard stream == nil else { return writeStream(frame) }
+        guard let frame, context != nil else { return }
+        if stream == nil { cork(frame) } else { writeStream(frame) }
+    }
+
+    /// As `write`, of a session on WebSocket.
+    func cork(_ frame: ByteBuffer) {
+        guard let context else { return }
         guard var waiting = corked.take() else {
             corked = frame
             return loop.markDirty(self)
