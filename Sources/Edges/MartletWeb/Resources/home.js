@@ -278,8 +278,8 @@ function received(frame) {
 }
 
 function loggedIn({ code, codeMsg }) {
-  if ((code === 1002 || code === 1003) && names++ < 3 && !isToken()) {
-    // The name is somebody else's.
+  if (code === 1002 && names++ < 3 && !isToken()) {
+    // A name that may not be one.
     me = newName();
     showName();
     return connect();
