@@ -175,6 +175,14 @@ import Testing
         }
     }
 
+    @Test func listsNobodyForAPageOfOthers() async throws {
+        let desk = GoWebSocketDesk()
+        try await desk.house.open { (visitor) async throws in
+            _ = try await visitor.get("/system/state?isDebug=true", ["Origin: https://elsewhere.example"])
+        }
+        #expect(desk.asked == [.state(lists: false)])
+    }
+
     // MARK: The page
 
     @Test(arguments: [

@@ -145,6 +145,42 @@ import Testing
         #expect(try await house.directory.card(guest.id) == guest)
     }
 
+    // MARK: Speaking without a session
+
+    @Test func whoIsBannedIsNotSpokenFor() async throws {
+        let house = try await house()
+        let people = [
+            "zoe": try await house.accounts.namedGuest("zoe", app: House.app).id,
+            "alice": try await house.register("alice").account.id,
+        ]
+        for (name, id) in people {
+            #expect(try await house.accounts.spokenFor(named: name, app: House.app).id == id)
+            try await house.administration.ban(id, until: house.clock.now + .seconds(600))
+            // What is remembered of a name is some seconds old at most.
+            house.clock.advance(.seconds(11))
+            let refused = await reason { () throws(Fault) in
+                _ = try await house.accounts.spokenFor(named: name, app: House.app)
+            }
+            #expect(refused == .banned, "\(name)")
+        }
+        let speaker = await reason { () throws(Fault) in
+            _ = try await house.accounts.speaker(named: "zoe", app: House.app, address: "192.0.2.1")
+        }
+        #expect(speaker == .banned)
+    }
+
+    @Test func onlyGuestsAreSpokenForByAnybody() async throws {
+        let house = try await house()
+        _ = try await house.register("alice")
+        let refused = await reason { () throws(Fault) in
+            _ = try await house.accounts.speaker(named: "alice", app: House.app, address: "192.0.2.1")
+        }
+        #expect(refused == .notAllowed)
+        let made = try await house.accounts.speaker(named: "zoe", app: House.app, address: "192.0.2.1")
+        #expect(try await house.accounts.speaker(named: "zoe", app: House.app, address: "192.0.2.1") == made)
+        #expect(made.role == .guest)
+    }
+
     // MARK: Who a name means
 
     @Test func aPersonIsAnAccountOrElseAGuest() async throws {

@@ -173,8 +173,8 @@ extension Session {
         }
     }
 
-    /// Whoever says something and goes at once has said it, where the dialect's clients hear of no send: what still waits for its right is sent without
-    /// the session.
+    /// Whose connection breaks behind something that was said has said it, where the dialect's clients hear of no send: what still waits for its right is
+    /// sent without the session. (A sign-out waits for it.)
     func sendOrphans() {
         guard dialect.manners.waitsForRates, let caller, !awaitingRight.isEmpty else { return }
         let (services, waiting) = (gateway.services, awaitingRight.mapValues { $0.map(\.draft) })

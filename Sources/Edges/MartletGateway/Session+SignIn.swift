@@ -227,7 +227,6 @@ extension Session {
 
     /// The session ends and the connection stays.
     func signOut() {
-        sendOrphans()
         leave()
         clearStream()
         phase = .anonymous
